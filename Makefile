@@ -1,0 +1,44 @@
+# Thin on purpose: each target is set-up plus one command that can be typed by hand.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+PROVISION := .venv/bin/provision
+STAMP := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test unit e2e lint bench clean
+
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+
+$(STAMP): requirements.txt tests/requirements.txt pyproject.toml tests/lab/setup.sh
+	bash tests/lab/setup.sh
+
+setup: $(STAMP) ## system packages, .venv, pinned requirements
+
+lab: setup ## the main job: two bare simulated servers to one served token
+	$(PROVISION) lab up
+	$(PROVISION) --inventory lab up --yes
+
+unit: setup ## the tests that need no host
+	$(PYTHON) -m pytest -q -n 2
+
+e2e: setup ## the main job and its faults on the simulated site
+	$(PYTHON) -m pytest -v -x tests/e2e
+
+test: setup ## all tests: fast ones first, then the simulated site
+	$(PYTHON) -m pytest -q -n 2
+	bash tests/e2e/run.sh
+
+lint: setup ## ansible-lint (production), yamllint, ruff, mypy --strict: zero findings
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/yamllint --strict .
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/ansible-lint --offline -q
+
+bench: setup ## second up, plan and check at 1, 10 and 40 hosts against the floor and pyinfra
+	$(PYTHON) -m tests.bench
+
+clean: ## stop the lab and its engine, remove what was built
+	if [ -x $(PYTHON) ]; then $(PYTHON) -m tests.lab down --purge; fi
+	rm -rf .venv .lab runs inventories/*/rendered inventories/lab/site.lock

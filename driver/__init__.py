@@ -1,0 +1,1 @@
+"""The driver: site file and catalog in, rendered inventory, runs and reports out."""

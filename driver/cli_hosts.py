@@ -1,0 +1,124 @@
+"""Verbs that talk to hosts: plan, up, check, status, rebuild, down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from driver.cli_common import JSON, LIMIT, TAGS, YES, answer, on_site, site_name, stdout_width, terminal
+from driver.errors import UsageError
+
+if TYPE_CHECKING:
+    from driver.record import Record
+
+
+@click.command(short_help="Show what `up` would change; only reads.")
+@on_site
+@LIMIT
+@TAGS
+@JSON
+def plan(limit: str | None, tags: str | None, as_json: bool) -> None:
+    """Show what `up` would change: from, to, reboots, what stops, bytes, minutes. Only reads."""
+    from driver import fleet as fleets
+    from driver import plan as plans
+    from driver import planview, runs
+    from driver.observe import observe
+
+    fleet = fleets.load(site_name()).limited(limit, tags)
+    seen = observe(fleet)
+    seen.require_all()
+    found = plans.build(fleet, seen, runs.seconds_of_roles(fleet.name))
+    answer("" if as_json else planview.text(found, stdout_width()), found.as_json(), as_json)
+
+
+@click.command(short_help="Bring the site to what its file says.")
+@on_site
+@LIMIT
+@TAGS
+@YES
+@click.option("--check", "dry", is_flag=True, help="Let Ansible only say what it would do (--check --diff).")
+@click.option("--verify", is_flag=True, help="Run the checks and ask the services even when nothing had to be done.")
+@JSON
+def up(as_json: bool, **given: Any) -> int:
+    """Bring the site to what its file says: look, plan, ask, act, look again, check."""
+    from driver import up as verb
+
+    record = verb.up(site_name(), verb.Wish(**given), terminal())
+    for result in record.results if given["dry"] and not as_json else []:
+        click.echo(result.log.read_text(encoding="utf-8", errors="replace"))
+    return _report(record, as_json)
+
+
+@click.command(short_help="Prove that the site is what its file says.")
+@on_site
+@LIMIT
+@TAGS
+@click.option("-k", "words", metavar="EXPRESSION", help="Only checks whose name fits, as in pytest -k.")
+@JSON
+def check(limit: str | None, tags: str | None, words: str | None, as_json: bool) -> int:
+    """Prove that the site is what its file says; independent of the roles. Exit code 6 when it is not."""
+    from driver import check as verb
+
+    return _report(verb.check(site_name(), limit, tags, words, terminal()), as_json)
+
+
+@click.command(short_help="Show the site as it is now.")
+@on_site
+@LIMIT
+@JSON
+def status(limit: str | None, as_json: bool) -> int:
+    """Show the site as it is now: NPUs, driver, Docker, services, drift. Exit code 4 when a host does not answer."""
+    from driver import fleet as fleets
+    from driver import status as verb
+    from driver.errors import Unreachable
+    from driver.observe import observe
+
+    fleet = fleets.load(site_name()).limited(limit)
+    seen = observe(fleet)
+    found = verb.status(fleet, seen)
+    answer("" if as_json else found.text(stdout_width()), found.document, as_json)
+    return Unreachable.exit_code if seen.faults else 0
+
+
+@click.command(short_help="Down to bare hosts and up again, timed.")
+@on_site
+@YES
+@JSON
+def rebuild(yes: bool, as_json: bool) -> int:
+    """Take the site down to bare hosts and bring it up again, timed."""
+    from driver import rebuild as verb
+
+    return _report(verb.rebuild(site_name(), yes, terminal()), as_json)
+
+
+@click.command()
+@on_site
+@LIMIT
+@click.option("--purge", is_flag=True, help="Remove containers, images, runtime, firmware and driver as well.")
+@YES
+@JSON
+def down(limit: str | None, purge: bool, yes: bool, as_json: bool) -> int:
+    """Stop the services of the site."""
+    from driver import down as verb
+
+    return _report(verb.down(site_name(), verb.Ending(limit, purge, yes), terminal()), as_json)
+
+
+def _report(record: Record, as_json: bool) -> int:
+    """Write what a run did to stdout and why it failed to stderr; return its exit code."""
+    from driver import report
+
+    document = record.document()
+    if as_json:
+        answer("", document, as_json)
+    elif record.exit_code != UsageError.exit_code:
+        width = stdout_width()
+        checks = report.checks(document, width) if record.check else ""
+        answer(checks + report.summary(document, record.run.folder, width), document, as_json)
+    if record.error:
+        click.echo(f"Error: {record.error}", err=True)
+    return record.exit_code
+
+
+VERBS = (plan, up, check, status, rebuild, down)

@@ -1,0 +1,235 @@
+"""The shell commands that a person would type for the same result, per host and in order; for trust and for support."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from driver.containers import DOCKER
+from driver.resolved import (
+    HostModel,
+    HostService,
+    RayMember,
+    ResolvedHost,
+    ResolvedImage,
+    ResolvedPackage,
+    ResolvedSite,
+)
+from driver.site import AptSource
+
+_DOWNLOADS: Final = "/var/cache/provision"
+_QUESTION: Final = "Who are you?"
+_TOKENS: Final = 64
+
+
+def commands(site: ResolvedSite) -> dict[str, list[str]]:
+    """Return the commands of every host, by its name: each entry is a comment, or one command on one or more lines."""
+    return {host.name: _host(site, host) for host in site.hosts}
+
+
+def _host(site: ResolvedSite, host: ResolvedHost) -> list[str]:
+    lines = [f"# {host.name}: {host.address}, {host.arch}, {host.count} x {host.product}; everything as root"]
+    lines += _baseline(site, host) + _docker(site) + _driver(site, host) + _runtime(site, host)
+    lines += _obsutil(site.obsutil) if site.obsutil else []
+    for image in host.images:
+        lines += _image(image)
+    for model in host.models:
+        lines += _model(model)
+    for member in host.ray_members:
+        lines += _ray(member)
+    for service in host.services:
+        lines += _service(site, service)
+    return lines
+
+
+def _baseline(site: ResolvedSite, host: ResolvedHost) -> list[str]:
+    account, needs = site.account, site.host_needs
+    packages = shlex.join(dict.fromkeys(needs.commands.values()))
+    headers, headers_rpm = (f' "{kind}-$(uname -r)"' for kind in ("linux-headers", "kernel-devel"))
+    ids = f"--uid {account.uid} --gid {account.group} --shell {needs.account_shell}"
+    return [
+        "# host_baseline: what the vendor's installers look for; the account needs a shell that lets it in",
+        *(line for source in site.apt for line in _apt(source)),
+        f"apt-get update && apt-get install -y {packages}{headers if needs.kernel_headers else ''}",
+        f"#   with RPM packages: dnf install -y {packages}{headers_rpm if needs.kernel_headers else ''}",
+        f"getent group {account.group} || groupadd --gid {account.gid} {account.group}",
+        f"id {account.name} || useradd --create-home {ids} {account.name}",
+        *(f"lspci -Dn -d {pci_id}   # {host.count} lines" for pci_id in host.accelerator.pci_ids),
+    ]
+
+
+def _apt(source: AptSource) -> list[str]:
+    key = f"/etc/apt/keyrings/provision-{source.name}.asc"
+    signed = f"[signed-by={key}] " if source.key_file else ""
+    line = f"deb {signed}{source.uri} {source.suite} {' '.join(source.components)}"
+    others = "/etc/apt/sources.list /etc/apt/sources.list.d/*"
+    aside = f'for file in {others}; do [ -f "$file" ] && mv "$file" "$file.provision-disabled"; done'
+    return [
+        *([f"#   copy {source.key_file} from the machine that you type this on to {key}"] if source.key_file else []),
+        *([aside] if source.exclusive else []),
+        f"echo {shlex.quote(line)} > /etc/apt/sources.list.d/provision-{source.name}.list",
+    ]
+
+
+def _docker(site: ResolvedSite) -> list[str]:
+    options = shlex.quote(json.dumps(site.docker.daemon_options))
+    daemon = [
+        "#   where /etc/docker/daemon.json exists already, merge these keys into it by hand",
+        f"[ -e /etc/docker/daemon.json ] || install -D -m 0600 /dev/stdin /etc/docker/daemon.json <<< {options}",
+        "systemctl restart docker",
+    ]
+    present = site.docker.source == "present"
+    return [
+        f"# docker_engine: {site.docker.version_min} or newer",
+        "#   it is to be there already" if present else "apt-get install -y docker.io   # with RPM packages: docker-ce",
+        *(daemon if site.docker.daemon_options else []),
+        *(f"usermod --append --groups docker {user}" for user in site.docker.users),
+        "docker version",
+    ]
+
+
+def _fetch(package: ResolvedPackage) -> list[str]:
+    target = f"{_DOWNLOADS}/{package.file}"
+    return [
+        f"mkdir -p {_DOWNLOADS} && curl -fL -o {target} {shlex.quote(package.url)}",
+        f"echo {shlex.quote(f'{package.sha256}  {target}')} | sha256sum --check",
+    ]
+
+
+def _driver(site: ResolvedSite, host: ResolvedHost) -> list[str]:
+    account = f"--install-username={site.account.name} --install-usergroup={site.account.group}"
+    driver, firmware, tool = host.driver, host.firmware, f"{site.install_path}/driver/tools/upgrade-tool"
+    return [
+        f"# npu_driver: {driver.version}; exit code 0: done, 2: done after a reboot, anything else: failed",
+        *_fetch(driver),
+        _install(driver, f"--nox11 --full --quiet {account}"),
+        "#   over an installed driver: firmware first, and --upgrade --quiet instead of the other options for both",
+        f"# npu_firmware: {firmware.version}",
+        *_fetch(firmware),
+        _install(firmware, "--nox11 --full --quiet"),
+        "# one reboot for both; then wait until every card answers",
+        "systemctl reboot",
+        f"{tool} --device_index -1 --boot_status   # boot status:16, {host.count} times",
+        f"{host.accelerator.monitor} info   # {host.count} chips, Health OK",
+        f"cat {site.install_path}/driver/version.info {site.install_path}/firmware/version.info",
+        f"ls -l {' '.join((*host.device_nodes, *host.accelerator.device_nodes.control))}",
+    ]
+
+
+def _install(package: ResolvedPackage, options: str) -> str:
+    """Return the call of an installer: with a time limit, and without an input that a prompt could loop on."""
+    return f"timeout {package.install_timeout_seconds} bash {_DOWNLOADS}/{package.file} {options} < /dev/null"
+
+
+def _runtime(site: ResolvedSite, host: ResolvedHost) -> list[str]:
+    package = host.docker_runtime
+    answer = "#   it asks for its licence, which the site accepts: no answer would loop for ever"
+    call = f"timeout {package.install_timeout_seconds} bash {_DOWNLOADS}/{package.file} --install"
+    return [
+        f"# ascend_docker_runtime: {package.version}, into {site.install_path}/Ascend-Docker-Runtime",
+        *_fetch(package),
+        *([answer] if package.eula else []),
+        f"printf 'Y\\n' | {call}" if package.eula else f"{call} < /dev/null",
+        "systemctl daemon-reload && systemctl restart docker",
+        "docker info | grep -i 'default runtime'",
+    ]
+
+
+def _obsutil(package: ResolvedPackage) -> list[str]:
+    return [
+        f"# obsutil {package.version} (optional); it asks for the keys and keeps them in ~/.obsutilconfig",
+        *_fetch(package),
+        f"mkdir -p /opt/obsutil && tar -xzf {_DOWNLOADS}/{package.file} -C /opt/obsutil --strip-components=1",
+        "install -m 0755 /opt/obsutil/obsutil /usr/local/bin/obsutil",
+        "obsutil config -interactive",
+    ]
+
+
+def _image(image: ResolvedImage) -> list[str]:
+    pull = f"docker pull --platform linux/{image.architecture}"
+    ways = [
+        f"{pull} {source}" if source == image.name else f"{pull} {source} && docker tag {source} {image.name}"
+        for source in image.sources
+    ]
+    return [
+        "# container_image: from the first source that has it; the name is the same on every host",
+        ways[0],
+        *(f"#   or: {way}" for way in ways[1:]),
+        f"docker image inspect {image.name} | grep {image.digest or 'sha256'}",
+    ]
+
+
+def _model(model: HostModel) -> list[str]:
+    """Return the download of a model by the hub's own client, which the engine's image has."""
+    parent = model.path.rsplit("/", 1)[0]
+    if model.source == "modelscope":  # the first variable is for newer clients, the second for older ones
+        hub = {"MODELSCOPE_ENDPOINT": model.endpoint, "MODELSCOPE_DOMAIN": urlsplit(model.endpoint).netloc}
+        fetch = ["modelscope", "download", "--model", model.repo, "--revision", model.revision]
+        fetch += ["--local_dir", model.path]
+    else:
+        hub = {"HF_ENDPOINT": model.endpoint}
+        call = f"download({model.repo!r}, revision={model.revision!r}, local_dir={model.path!r})"
+        fetch = ["python3", "-c", f"from huggingface_hub import snapshot_download as download; {call}"]
+    variables = [word for name, value in hub.items() if value for word in ("--env", f"{name}={value}")]
+    mount = f"type=bind,src={parent},dst={parent}"
+    return [
+        f"# model_store: {model.name}, on every host of its services under the same path",
+        f"mkdir -p {parent}",
+        _wrapped(["docker", "run", "--rm", "--network", "host", "--mount", mount, *variables], [model.image, *fetch]),
+    ]
+
+
+def _ray(member: RayMember) -> list[str]:
+    head = member.role == "head"
+    order = "the head, before the others" if head else f"a worker, after the head on {member.head_address}"
+    return [
+        f"# ray_cluster {member.name}: {order}; systemd keeps it running as {member.unit}",
+        f"#   inside runs: {shlex.join(member.start_argv)}",
+        _detached(member.argv, member.image),
+        *([f"docker exec {member.container} ray status   # {_share(member)}"] if head else []),
+    ]
+
+
+def _share(member: RayMember) -> str:
+    return f"{member.npus_total}.0 {member.resource} when all {member.hosts_total} hosts are in"
+
+
+def _service(site: ResolvedSite, service: HostService) -> list[str]:
+    known = site.service(service.name)
+    question = {"model": known.served_name, "messages": [{"role": "user", "content": _QUESTION}], "max_tokens": _TOKENS}
+    inside = service.kind == "exec-in-ray"
+    where = "when Ray is up on all hosts" if inside else "in a container of its own"
+    return [
+        f"# inference_service {service.name}: {where}; systemd keeps it running as {service.unit}",
+        f"#   inside runs: {shlex.join(service.engine_argv)}",
+        _detached(service.argv, service.container if inside else service.image),
+        f"timeout {service.ready_timeout_seconds} sh -c 'until curl -fsS {service.health_url}; do sleep 5; done'",
+        f"curl -fsS {service.models_url}   # the name is exactly {service.served_name}",
+        f"curl -fsS {known.chat_url} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(question))}",
+        f"#   to stop it: {shlex.join(_plain(service.stop_argv))}",
+    ]
+
+
+def _plain(argv: Sequence[str]) -> list[str]:
+    """Return *argv* with docker as a person types it."""
+    return ["docker" if word == DOCKER else word for word in argv]
+
+
+def _detached(argv: Sequence[str], subject: str) -> str:
+    """Return a container command that a terminal can leave; *subject* is the image or container, the first operand."""
+    docker, verb, *rest = _plain(argv)
+    operand = rest.index(subject)
+    return _wrapped([docker, verb, "--detach", *rest[:operand]], rest[operand:])
+
+
+def _wrapped(options: Sequence[str], operands: Sequence[str]) -> str:
+    """Return a command with every option on a line of its own, and what it acts on in the last one."""
+    lines: list[list[str]] = [[]]
+    for word in options:
+        if word.startswith("--"):
+            lines.append([])
+        lines[-1].append(shlex.quote(word))
+    return " \\\n  ".join(" ".join(line) for line in [*lines, [shlex.quote(word) for word in operands]])

@@ -1,0 +1,177 @@
+"""The hosts of one site as the rendered inventory gives them; rendered again only when an input changed.
+
+Every verb that talks to hosts starts here. Resolving a site costs more than observing one host, so what it
+gave is remembered with the size and time of every input; nothing is remembered about a host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from driver import paths
+from driver.errors import SiteError
+
+LOG = logging.getLogger(__name__)
+Wanted = dict[str, Any]
+Stamp = list[list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetHost:
+    """One host: its name in the inventory, where it is, its roles in play order and what it must be."""
+
+    name: str
+    address: str
+    roles: tuple[str, ...]
+    wanted: Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One inference service, seen from the host that answers for it."""
+
+    name: str
+    host: str
+    served_name: str
+    address: str
+    port: int
+
+    @property
+    def base_url(self) -> str:
+        """Return the address under which the service answers, without a path."""
+        return f"http://{self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The hosts of a site, and the one ssh configuration that reaches all of them."""
+
+    name: str
+    folder: Path
+    rendered: Path
+    python: str
+    hosts: tuple[FleetHost, ...]
+
+    @property
+    def ssh_config(self) -> Path:
+        """Return the file that holds every connection setting."""
+        return self.rendered / "ssh_config"
+
+    @property
+    def inventory(self) -> Path:
+        """Return the inventory that Ansible reads."""
+        return self.rendered / "hosts.yml"
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Return the roles of all hosts in play order."""
+        longest_first = sorted(self.hosts, key=lambda host: -len(host.roles))
+        return tuple(dict.fromkeys(role for host in longest_first for role in host.roles))
+
+    def host(self, name: str) -> FleetHost:
+        """Return the host called *name*."""
+        return next(host for host in self.hosts if host.name == name)
+
+    def services(self) -> list[Service]:
+        """Return every service once, with the host that owns its unit."""
+        return [
+            Service(
+                item["name"], host.name, item["served_name"], item.get("address") or host.address, int(item["port"])
+            )
+            for host in self.hosts
+            for item in host.wanted.get("inference_service", {}).get("services", [])
+        ]
+
+    def limited(self, limit: str | None, tags: str | None = None) -> Fleet:
+        """Return the part of the fleet that *limit* and *tags* name; each is a list with commas, None is all.
+
+        Raises SiteError for a name that the site does not have: a limit that matches nothing must not look good.
+        """
+        hosts = self._chosen("--limit", limit, [host.name for host in self.hosts])
+        roles = self._chosen("--tags", tags, list(self.roles))
+        kept = tuple(
+            replace(host, roles=tuple(role for role in host.roles if role in roles))
+            for host in self.hosts
+            if host.name in hosts
+        )
+        return replace(self, hosts=kept)
+
+    def _chosen(self, option: str, text: str | None, known: list[str]) -> list[str]:
+        if text is None:
+            return known
+        asked = [word.strip() for word in text.split(",") if word.strip()]
+        unknown = [word for word in asked if word not in known]
+        if unknown or not asked:
+            found = ", ".join(unknown) or "nothing"
+            raise SiteError(f"{option}: {found} is not in site {self.name}; known are {', '.join(known)}")
+        return asked
+
+
+def load(name: str) -> Fleet:
+    """Return the fleet of site *name*, resolving and rendering it when an input changed since last time."""
+    folder = paths.site_dir(name)
+    memory = paths.control_dir() / f"site-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}.json"
+    known = _remembered(memory)
+    if known is not None and known["stamp"] == _stamp(folder):
+        LOG.debug("%s: nothing changed since it was rendered", folder)
+        return _fleet(folder, known["site"])
+    return _resolved(name, folder, memory)
+
+
+def _resolved(name: str, folder: Path, memory: Path) -> Fleet:
+    from driver import render, resolve  # pydantic, YAML and Jinja cost more than a whole observation
+
+    site = resolve.load(name)
+    render.render(site, write=True)
+    python = site.connection.python
+    hosts = [{"name": host.name, "address": str(host.address), "roles": list(host.roles)} for host in site.hosts]
+    known = {"name": site.name, "rendered": str(site.rendered), "python": python, "hosts": hosts}
+    draft = memory.with_suffix(".new")
+    draft.write_text(json.dumps({"stamp": _stamp(folder), "site": known}), encoding="utf-8")
+    draft.replace(memory)
+    return _fleet(folder, known)
+
+
+def _fleet(folder: Path, site: dict[str, Any]) -> Fleet:
+    rendered = Path(site["rendered"])
+    hosts = tuple(
+        FleetHost(
+            host["name"],
+            host["address"],
+            tuple(host["roles"]),
+            json.loads((rendered / "wanted" / f"{host['name']}.json").read_text(encoding="utf-8")),
+        )
+        for host in site["hosts"]
+    )
+    return Fleet(site["name"], folder, rendered, site["python"], hosts)
+
+
+def _remembered(memory: Path) -> dict[str, Any] | None:
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return known if isinstance(known, dict) and {"stamp", "site"} <= known.keys() else None
+
+
+def _stamp(folder: Path) -> Stamp:
+    """Return path, size and time of everything that decides what is rendered, and of what was rendered."""
+    return [[str(path), stat.st_size, stat.st_mtime_ns] for path in _inputs(folder) for stat in [path.stat()]]
+
+
+def _inputs(folder: Path) -> Iterator[Path]:
+    yield from _files(folder.iterdir())
+    yield from _files((folder / "rendered").rglob("*"))
+    yield from _files(paths.TEMPLATES.rglob("*.j2"))
+    yield from _files((paths.CATALOG).rglob("*.yml"))
+    yield from _files((paths.ROOT / "driver").glob("*.py"))
+
+
+def _files(found: Iterable[Path]) -> list[Path]:
+    return sorted(path for path in found if path.is_file())

@@ -1,0 +1,19 @@
+"""What a playbook run is asked to do; apart from the runner, which is slow to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Which playbook to run, on which hosts (none named: all), for which tags (none: all), with which lock held."""
+
+    playbook: str
+    lock: Path
+    hosts: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    check: bool = False
+    extra_vars: dict[str, Any] = field(default_factory=dict)

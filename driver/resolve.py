@@ -1,0 +1,233 @@
+"""Resolve a site against the catalog, once and before anything touches the network."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from driver import catalog as catalogs
+from driver import engine as engines
+from driver import paths, sitefile
+from driver.catalog import Catalog
+from driver.errors import SiteError
+from driver.faults import Fault
+from driver.findings import Findings
+from driver.packages import Shelf
+from driver.refusals import Check
+from driver.resolved import (
+    ROLES,
+    HostModel,
+    ResolvedConnection,
+    ResolvedDocker,
+    ResolvedHost,
+    ResolvedImage,
+    ResolvedModel,
+    ResolvedPackage,
+    ResolvedSite,
+)
+from driver.services import Placement
+from driver.site import AptSource, RegistryMirror, Site, SiteHost, SiteModel, SiteService
+
+_OCI_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}  # the kernel's names and the image specification's
+_EVERYWHERE = ("host_baseline", "docker_engine", "npu_driver", "npu_firmware", "ascend_docker_runtime")
+
+
+def load(name_or_path: str | Path, *, catalog: Path = paths.CATALOG) -> ResolvedSite:
+    """Return the resolved site of *name_or_path*, a folder of inventories/ or a path.
+
+    Raises SiteError with all faults, one line each: file, path inside it, found, expected, what to do.
+    """
+    folder = paths.site_dir(name_or_path)
+    known = catalogs.load(catalog)
+    file = folder / paths.SITE_FILE
+    site, faults = sitefile.read_site(file)
+    lock = sitefile.read_lock(folder)
+    if site is None:
+        raise SiteError(map(str, faults))
+    found = Findings(paths.shown(file))
+    Check(site, known, found).run()
+    if site.release not in known.releases:
+        _raise(faults, found.faults)
+    shelf = Shelf(site, known.releases[site.release], found)
+    _visit(shelf, known)
+    _raise(faults, found.faults)
+    return Resolver(site, known, folder, lock.images, shelf).site_as_a_whole()
+
+
+def _raise(form: list[Fault], meaning: list[Fault]) -> None:
+    """Raise all faults, without those that a fault of form in the same place has caused."""
+    reported = [fault.where for fault in form]
+    caused = [fault for fault in meaning if not any(fault.where[: len(where)] == where for where in reported)]
+    if form or caused:
+        raise SiteError(map(str, [*form, *caused]))
+
+
+def _visit(shelf: Shelf, catalog: Catalog) -> None:
+    """Ask *shelf* for everything that the site will need, so that its faults are known."""
+    shelf.check_names()
+    for host in shelf.site.hosts:
+        profile = catalog.accelerators.get(host.accelerator.type)
+        family = shelf.release.families.get(profile.package_family) if profile else None
+        if family is not None:
+            shelf.pick("driver", family.driver, host.arch)
+            shelf.pick("firmware", family.firmware, host.arch)
+        shelf.pick("docker-runtime", shelf.release.docker_runtime, host.arch)
+    if shelf.site.obsutil.enabled:
+        shelf.pick_obsutil()
+
+
+class Resolver:
+    """Turns a checked site into plain values; faults cannot happen any more."""
+
+    def __init__(self, site: Site, catalog: Catalog, folder: Path, digests: dict[str, str], shelf: Shelf) -> None:
+        """Keep what everything is made from."""
+        self.site, self.catalog, self.folder, self.digests, self.shelf = site, catalog, folder, digests, shelf
+        self.hosts = {host.name: host for host in site.hosts}
+
+    def site_as_a_whole(self) -> ResolvedSite:
+        """Return the resolved site."""
+        site, release = self.site, self.shelf.release
+        hosts = tuple(self.host(host) for host in site.hosts)
+        images = {(image.name, image.architecture): image for host in hosts for image in host.images}
+        return ResolvedSite(
+            name=site.site,
+            folder=self.folder,
+            rendered=self.folder / "rendered",
+            release=site.release,
+            install_path=release.install_path,
+            accept_eula=site.accept_eula,
+            allow_downgrade=site.allow_downgrade,
+            connection=self.connection(),
+            account=site.service_account,
+            host_needs=release.host,
+            apt=tuple(self.apt(source) for source in site.mirrors.apt),
+            docker=self.docker(),
+            obsutil=self.obsutil(),
+            hosts=hosts,
+            services=tuple(self.placement(service).resolved() for service in site.services),
+            models=tuple(self.model(model) for model in site.models),
+            images=tuple(images.values()),
+            warnings=(*self.shelf.found.warnings, *self.notes()),
+        )
+
+    def notes(self) -> list[str]:
+        """Return what is worth knowing about settings that no role acts on."""
+        if not self.site.obsutil.enabled:
+            return []
+        return [f"{self.shelf.found.file}: obsutil.enabled: no role installs it; `provision commands` prints how to"]
+
+    def connection(self) -> ResolvedConnection:
+        """Return the connection with absolute paths."""
+        given = self.site.connection
+        return ResolvedConnection(
+            user=given.user,
+            port=given.port,
+            identity_file=self.local(given.identity_file or ""),
+            known_hosts=self.local(given.known_hosts),
+            jump=given.jump or "",
+            python=given.python,
+        )
+
+    def local(self, path: str) -> str:
+        """Return a path of this machine: relative ones start at the site's folder, ~ stays for OpenSSH to expand."""
+        return path if not path or path.startswith("~") else os.path.normpath(self.folder / path)
+
+    def apt(self, source: AptSource) -> AptSource:
+        """Return *source* with the absolute path of its key, "" without one."""
+        key = str(Path(self.local(source.key_file)).expanduser()) if source.key_file else ""
+        return source.model_copy(update={"key_file": key})
+
+    def docker(self) -> ResolvedDocker:
+        """Return the container engine; registries without TLS become a key of its daemon.json."""
+        given, insecure = self.site.docker, list(self.site.mirrors.insecure_registries)
+        own = {"insecure-registries": insecure} if insecure else {}
+        return ResolvedDocker(
+            source=given.source,
+            version_min=self.shelf.release.docker.version_min,
+            daemon_options=own | given.daemon_options,
+            users=given.users,
+        )
+
+    def obsutil(self) -> ResolvedPackage | None:
+        """Return the object storage client when the site wants it and the release has it for the first host."""
+        package = self.shelf.release.obsutil
+        return self.shelf.need(package, self.site.hosts[0].arch) if package and self.site.obsutil.enabled else None
+
+    def host(self, host: SiteHost) -> ResolvedHost:
+        """Return one host with everything that is to be on it."""
+        profile = self.catalog.accelerators[host.accelerator.type]
+        family = self.shelf.release.families[profile.package_family]
+        used = [self.placement(service) for service in self.site.services if host.name in service.hosts]
+        members = tuple(place.ray_member(host) for place in used if place.over_ray)
+        answering = tuple(place.host_service() for place in used if place.head.name == host.name)
+        present = {"container_image": used, "model_store": used, "ray_cluster": members, "inference_service": answering}
+        return ResolvedHost(
+            name=host.name,
+            address=host.address,
+            interface=host.interface or "",
+            arch=host.arch,
+            accelerator=profile,
+            product=host.accelerator.product,
+            hbm_mib=profile.products[host.accelerator.product].hbm_mib,
+            count=host.accelerator.count,
+            roles=tuple(role for role in ROLES if role in _EVERYWHERE or present.get(role)),
+            driver=self.shelf.need(family.driver, host.arch),
+            firmware=self.shelf.need(family.firmware, host.arch),
+            docker_runtime=self.shelf.need(self.shelf.release.docker_runtime, host.arch),
+            boot_timeout_seconds=family.boot_timeout_seconds,
+            device_nodes=engines.device_nodes(profile, range(host.accelerator.count)),
+            images=tuple({place.image: self.image(place, host) for place in used}.values()),
+            models=tuple({place.service.model: self.host_model(place) for place in used}.values()),
+            ray_members=members,
+            services=answering,
+        )
+
+    def placement(self, service: SiteService) -> Placement:
+        """Return *service* with what its names stand for."""
+        hosts = tuple(self.hosts[name] for name in service.hosts)
+        place = Placement(
+            service=service,
+            engine=self.catalog.engines[service.engine],
+            accelerator=self.catalog.accelerators[hosts[0].accelerator.type],
+            model=self.catalog.models[service.model],
+            placed=next(model for model in self.site.models if model.model == service.model),
+            hosts=hosts,
+            image_digest="",
+        )
+        return replace(place, image_digest=self.digests.get(place.image, ""))
+
+    def image(self, place: Placement, host: SiteHost) -> ResolvedImage:
+        """Return the engine's image for *host*: from the site's mirrors in their order, then from upstream."""
+        registry, _, rest = place.image.partition("/")
+        mirrors = [
+            f"{mirror.prefix}/{rest}{mirror.tag_suffix}" if isinstance(mirror, RegistryMirror) else f"{mirror}/{rest}"
+            for mirror in self.site.mirrors.registries.get(registry, ())
+        ]
+        return ResolvedImage(
+            name=place.image,
+            digest=self.digests.get(place.image, ""),
+            sources=(*mirrors, place.image),
+            architecture=_OCI_ARCHITECTURE[host.arch],
+            size_bytes=place.engine.versions[place.service.version].size_bytes,
+        )
+
+    def model(self, placed: SiteModel) -> ResolvedModel:
+        """Return a model and the hosts that need it on their disks."""
+        entry = self.catalog.models[placed.model]
+        source = entry.sources[placed.source]
+        used = {name for service in self.site.services if service.model == placed.model for name in service.hosts}
+        return ResolvedModel(
+            name=placed.model,
+            path=placed.path,
+            source=placed.source,
+            repo=source.repo,
+            revision=source.revision,
+            endpoint=self.site.mirrors.hub.get(placed.source, ""),
+            size_bytes=entry.size_bytes,
+            hosts=tuple(host.name for host in self.site.hosts if host.name in used),
+        )
+
+    def host_model(self, place: Placement) -> HostModel:
+        """Return the model of *place* for a host that serves it; the engine's image has the hubs' clients."""
+        return HostModel(**self.model(place.placed).model_dump(exclude={"hosts"}), image=place.image)

@@ -1,0 +1,131 @@
+"""Filters of the roles: quoting for systemd, names of variable files, what the vendor's tools said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+READY = "16"
+"""What the driver's tool gives as the boot status of a device that is up."""
+ALL_CARDS = "all"
+"""What host_state gives as the cards of a privileged container."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
+_ESCAPES = {
+    "\\": "\\\\",
+    '"': '\\"',
+    "\n": "\\n",
+    "\t": "\\t",
+    "\r": "\\r",
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\v": "\\v",
+}
+
+
+def systemd_word(word: object) -> str:
+    """Return *word* so that a systemd Exec line hands it over unchanged: no specifier, no variable, no splitting.
+
+    See systemd.service(5) "Command lines". Raises ValueError for a NUL byte, which no argument can hold.
+    """
+    text = str(word)
+    if "\0" in text:
+        raise ValueError(f"{text!r} holds a NUL byte, which no command line can carry")
+    if _PLAIN.fullmatch(text):
+        return text
+    quoted = "".join(_ESCAPES.get(char, char) for char in text)
+    return '"' + quoted.replace("%", "%%").replace("$", "$$") + '"'
+
+
+def systemd_quote(argv: Iterable[object] | str) -> str:
+    """Return *argv* (a list of words, or one word) as a systemd Exec line.
+
+    The program itself must be plain: systemd gives a meaning to @, -, :, + and ! in front of it. Raises ValueError.
+    """
+    if isinstance(argv, str):
+        return systemd_word(argv)
+    words = [str(word) for word in argv]
+    if words and not re.match(r"[A-Za-z0-9_./]", words[0]):
+        raise ValueError(f"{words[0]!r} can not be a program's name in a systemd unit")
+    return " ".join(systemd_word(word) for word in words)
+
+
+def os_files(system: Mapping[str, Any]) -> list[str]:
+    """Return the names of variable files to look for, the closest first: its own, then those of what it is like.
+
+    *system* is facts.os of host_state: id, version_id and id_like (a list, or words with blanks).
+    """
+    like = system.get("id_like") or []
+    families = like.split() if isinstance(like, str) else list(like)
+    name = str(system.get("id") or "unknown")
+    major = str(system.get("version_id") or "").split(".")[0]
+    names = [f"{name}_{major}", name] if major else [name]
+    return [f"{found}.yml" for found in dict.fromkeys([*names, *map(str, families)])]
+
+
+def devices_booted(text: str) -> bool:
+    """Return whether every device in the driver tool's `--boot_status` output is up, and there is one at all."""
+    found = re.findall(r'boot\s*status"?\s*:\s*"?(-?\d+)', text, re.IGNORECASE)
+    return bool(found) and all(status == READY for status in found)
+
+
+def card_number(card: object) -> str:
+    """Return the number of a card given as 3, "3" or "/dev/davinci3"."""
+    found = re.search(r"\d+$", str(card))
+    return found.group() if found else str(card)
+
+
+def holders_of_cards(
+    holders: Iterable[Mapping[str, Any]], managed_prefix: str, cards: Iterable[object] | None = None
+) -> dict[str, list[str]]:
+    """Return who holds *cards* (None: any), as words: `managed` containers are ours to stop, `foreign` holders are not.
+
+    *holders* is facts.holders of host_state: kind, name, pid and cards of each; one without cards holds them all.
+    """
+    wanted = None if cards is None else {card_number(card) for card in cards}
+    managed: list[str] = []
+    foreign: list[str] = []
+    for holder in holders:
+        held = {card_number(card) for card in holder.get("cards") or []}
+        if wanted is not None and held and ALL_CARDS not in held and not held & wanted:
+            continue
+        name = str(holder.get("name") or "?")
+        if holder.get("kind") == "container" and name.startswith(managed_prefix):
+            managed.append(name)
+        else:
+            pid = f" (pid {holder['pid']})" if holder.get("pid") else ""
+            foreign.append(f"{holder.get('kind') or 'process'} {name}{pid}")
+    return {"managed": list(dict.fromkeys(managed)), "foreign": list(dict.fromkeys(foreign))}
+
+
+def spoilt_files(models: Mapping[str, Mapping[str, Any] | None]) -> dict[str, list[str]]:
+    """Return path of a model to the names of its spoilt files, from facts.models of host_state."""
+    return {
+        path: [str(entry["file"]) for entry in seen["bad"]] for path, seen in models.items() if seen and seen.get("bad")
+    }
+
+
+def cluster_mates(hosts: Iterable[str], hostvars: Mapping[str, Any], host: str) -> list[str]:
+    """Return those of *hosts* that share a Ray cluster with *host*."""
+
+    def clusters(name: str) -> set[str]:
+        return {str(member["name"]) for member in hostvars[name].get("ray_cluster_members") or []}
+
+    return [name for name in hosts if clusters(name) & clusters(host)]
+
+
+class FilterModule:
+    """Gives Ansible the filters."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return every filter by name."""
+        return {
+            "systemd_quote": systemd_quote,
+            "os_files": os_files,
+            "devices_booted": devices_booted,
+            "holders_of_cards": holders_of_cards,
+            "spoilt_files": spoilt_files,
+            "cluster_mates": cluster_mates,
+        }

@@ -1,0 +1,156 @@
+"""Compare the files of a model with what its hub says, and write down that they were compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from typing import Any, Dict, List, Tuple
+
+from .download import CHUNK, sha256_of
+from .hub_files import HubFile
+from .progress import Progress
+
+MANIFEST = ".provision-manifest.json"
+# What clients leave behind when they are interrupted.
+LEFTOVER_FOLDERS = ("._____temp",)
+LEFTOVER_ENDINGS = (".incomplete", ".lock")
+LEFTOVER_PLACES = ("", ".cache/huggingface/download", ".lock")
+
+
+def bytes_below(folder: str) -> int:
+    """Return how many bytes the files below *folder* take, unfinished ones as well."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(place, name)).st_size
+            except OSError:
+                continue  # a client renames its unfinished files
+    return total
+
+
+def read_manifest(folder: str) -> Dict[str, Any]:
+    """Return the manifest of *folder*, {} when there is none to be trusted."""
+    try:
+        with open(os.path.join(folder, MANIFEST), encoding="utf-8") as source:
+            found = json.load(source)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and isinstance(found.get("files"), list) else {}
+
+
+def is_complete(folder: str, model: Dict[str, Any]) -> bool:
+    """Return whether the manifest is of this *model* and every file still has the size that was compared."""
+    manifest = read_manifest(folder)
+    if any(manifest.get(key) != model[key] for key in ("repo", "revision", "source")):
+        return False
+    return all(_size(os.path.join(folder, entry["path"])) == entry["size"] for entry in manifest["files"])
+
+
+def inside(folder: str, relative: str) -> str:
+    """Return the path of *relative* in *folder*, "" when it points outside: such a name comes from somebody else."""
+    path = os.path.normpath(os.path.join(folder, relative))
+    return path if path.startswith(folder.rstrip("/") + "/") else ""
+
+
+def compare(folder: str, files: List[HubFile], progress: Progress) -> Tuple[List[Dict[str, Any]], List[Dict[str, str]]]:
+    """Return manifest entries of the good files and {file, reason} of the others.
+
+    A file that the last manifest knows and nobody has written since is not read again: hashing half a terabyte
+    to mend one shard would take longer than to fetch it.
+    """
+    known = _unchanged_since_manifest(folder)
+    good: List[Dict[str, Any]] = []
+    bad: List[Dict[str, str]] = []
+    progress.total_bytes = sum(entry["size"] for entry in files)
+    done = 0
+    for entry in files:
+        path = inside(folder, entry["path"])
+        progress.update(done, f"verify {entry['path']}")
+        size = _size(path) if path else -1
+        if size != entry["size"]:
+            found = "missing" if size < 0 else f"{size} bytes"
+            bad.append({"file": entry["path"], "reason": f"{found}, expected {entry['size']} bytes"})
+            continue
+        sha256 = known.get(entry["path"]) or sha256_of(path)
+        reason = _content_fault(path, sha256, entry)
+        if reason:
+            bad.append({"file": entry["path"], "reason": reason})
+        else:
+            good.append({"path": entry["path"], "size": size, "sha256": sha256})
+        done += size
+    return good, bad
+
+
+def _content_fault(path: str, sha256: str, entry: HubFile) -> str:
+    if entry["sha256"] and sha256 != entry["sha256"]:
+        return f"sha256 {sha256}, expected {entry['sha256']}"
+    if entry["git_sha1"] and git_sha1(path) != entry["git_sha1"]:
+        return f"git object is not {entry['git_sha1']}"
+    return ""
+
+
+def git_sha1(path: str) -> str:
+    """Return the id that git gives to the content of *path*: what Hugging Face names for small files."""
+    digest = hashlib.sha1(f"blob {os.path.getsize(path)}\0".encode())  # noqa: S324 - git's own id, not a secret
+    with open(path, "rb") as source:
+        for chunk in iter(lambda: source.read(CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _unchanged_since_manifest(folder: str) -> Dict[str, str]:
+    """Return path to sha256 of the files that have the manifest's size and are not younger than it."""
+    manifest = read_manifest(folder)
+    if not manifest:
+        return {}
+    written = os.stat(os.path.join(folder, MANIFEST)).st_mtime_ns
+    known = {}
+    for entry in manifest["files"]:
+        path = inside(folder, entry["path"])
+        if path and _size(path) == entry["size"] and os.stat(path).st_mtime_ns <= written:
+            known[entry["path"]] = entry["sha256"]
+    return known
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
+
+
+def remove(folder: str, names: List[str]) -> List[str]:
+    """Delete *names* below *folder*; return those that were there."""
+    removed = []
+    for name in names:
+        path = inside(folder, name)
+        if path and os.path.isfile(path):
+            os.unlink(path)
+            removed.append(name)
+    return removed
+
+
+def remove_leftovers(folder: str) -> None:
+    """Delete what an interrupted client left, so that nobody takes it for a part of the model."""
+    for name in LEFTOVER_FOLDERS:
+        shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+    for place in LEFTOVER_PLACES:
+        where = os.path.join(folder, place)
+        for name in os.listdir(where) if os.path.isdir(where) else []:
+            if name.endswith(LEFTOVER_ENDINGS) and os.path.isfile(os.path.join(where, name)):
+                os.unlink(os.path.join(where, name))
+
+
+def write_manifest(folder: str, model: Dict[str, Any], files: List[Dict[str, Any]]) -> None:
+    """Write what was compared; this is the last step, so a manifest means a whole model."""
+    path = os.path.join(folder, MANIFEST)
+    content = {key: model[key] for key in ("repo", "revision", "source")}
+    with open(path + ".new", "w", encoding="utf-8") as target:
+        json.dump({**content, "files": files}, target, indent=1)
+        target.flush()
+        os.fsync(target.fileno())
+    os.chmod(path + ".new", 0o644)
+    os.replace(path + ".new", path)

@@ -1,0 +1,125 @@
+"""What a vendor package left on the host, and what has to be done to get the wanted version."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import stat
+from typing import Any, Dict, List, NamedTuple
+
+from .versions import is_older, is_same
+
+
+class Kind(NamedTuple):
+    """Where a kind of package puts itself below the install path, and what only a whole installation has."""
+
+    folder: str
+    version_file: str
+    proof: str
+    record: str = ""
+
+
+KINDS = {
+    "driver": Kind("driver", "version.info", "tools/upgrade-tool", "/etc/ascend_install.info"),
+    "firmware": Kind("firmware", "version.info", "version.info"),
+    "docker_runtime": Kind("Ascend-Docker-Runtime", "ascend_docker_runtime_install.info", "ascend-docker-runtime"),
+}
+ALL_IN_ONE_MARK = "/etc/HiAI_install.info"
+LOGIN_REFUSED = ("nologin", "false")
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+OWNER_ROOT = 0
+READ_AND_ENTER = 0o550
+"""The least mode of a parent folder: the account enters it through its group when installed for all."""
+
+
+def version_in(path: str) -> str:
+    """Return the version that the info file *path* gives, "" when it is no such file."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as source:
+            lines = source.read().splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        key, mark, value = line.partition("=")
+        if mark and key.strip().lower() == "version":
+            return value.strip()
+    return ""
+
+
+def installed(kind: str, install_path: str) -> Dict[str, Any]:
+    """Return version, completeness and leftovers of the package *kind* (one of KINDS) below *install_path*."""
+    folder = os.path.join(install_path, KINDS[kind].folder)
+    version_file = os.path.join(folder, KINDS[kind].version_file)
+    version = version_in(version_file)
+    record = KINDS[kind].record
+    uninstaller = os.path.join(folder, "script", "uninstall.sh")
+    return {
+        "version": version,
+        "version_file": version_file,
+        "folder": folder,
+        "complete": bool(version) and not _lacking(kind, folder),
+        "record_is_folder": bool(record) and os.path.isdir(record),
+        "record": record,
+        "residue": os.path.isdir(folder) and bool(os.listdir(folder)),
+        "uninstaller": uninstaller if os.path.isfile(uninstaller) else "",
+    }
+
+
+def _lacking(kind: str, folder: str) -> List[str]:
+    """Return the files that a whole installation has and this one lacks; `docker -v` makes folders of them."""
+    paths = [os.path.join(folder, KINDS[kind].proof)] + ([KINDS[kind].record] if KINDS[kind].record else [])
+    return [path for path in paths if not os.path.isfile(path) or not os.path.getsize(path)]
+
+
+def action_for(found: Dict[str, Any], wanted: str) -> str:
+    """Return what to do: none, install, upgrade, downgrade, or reinstall (what is there is not whole)."""
+    if not found["version"] and not found["residue"]:
+        return "install"
+    if not found["complete"]:
+        return "reinstall"
+    if is_same(found["version"], wanted):
+        return "none"
+    return "downgrade" if is_older(wanted, than=found["version"]) else "upgrade"
+
+
+def unfit_parents(path: str) -> List[str]:
+    """Return one sentence per folder above and at *path* that the installers refuse."""
+    faults = []
+    parts = [part for part in path.split("/") if part]
+    for depth in range(len(parts) + 1):
+        folder = "/" + "/".join(parts[:depth])
+        try:
+            found = os.lstat(folder)
+        except FileNotFoundError:
+            break
+        mode = stat.S_IMODE(found.st_mode)
+        if stat.S_ISLNK(found.st_mode):
+            faults.append(f"{folder} is a link")
+        elif found.st_uid != OWNER_ROOT:
+            faults.append(f"{folder} belongs to uid {found.st_uid}")
+        elif mode & 0o022 or mode & READ_AND_ENTER != READ_AND_ENTER:
+            faults.append(f"{folder} has mode {mode:04o}")
+    return faults
+
+
+def free_bytes(path: str) -> int:
+    """Return the free bytes where *path* is or will be."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    room = os.statvfs(path)
+    return room.f_bavail * room.f_frsize
+
+
+def login_shell(account: str) -> str:
+    """Return the login shell of *account* when it is one that can log in, else ""."""
+    try:
+        shell = pwd.getpwnam(account).pw_shell or "/bin/sh"
+    except KeyError:
+        return ""
+    return "" if os.path.basename(shell) in LOGIN_REFUSED else shell
+
+
+def missing_commands(commands: List[str]) -> List[str]:
+    """Return the *commands* that root's search path does not have."""
+    return [name for name in commands if shutil.which(name, path=SEARCH_PATH) is None]

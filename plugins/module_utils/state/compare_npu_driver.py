@@ -1,0 +1,97 @@
+"""npu_driver: the wanted version installed, whole, running, and every card there in all three layers."""
+
+from __future__ import annotations
+
+import re
+
+from .items import item, listing, running_containers
+from .reboot import STARTING
+from .versions import is_same
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .items import Facts, Item, Wanted
+
+
+def compare(wanted: Wanted, facts: Facts) -> list[Item]:
+    """Return how driver and cards differ from *wanted*; what runs is only looked at when the right one is installed."""
+    items = _cards_on_bus(wanted, facts["npu"]["pci"])
+    installation = _installation(wanted, facts)
+    if installation is not None:
+        return [*items, installation]
+    reasons = facts["reboot"]["npu_driver"]
+    if reasons:
+        running = facts["npu_driver"]["running"] or "nothing"
+        stops = running_containers(facts)
+        return [*items, item("reboot pending", running, wanted["version"], reasons[0], reboot=True, stops=stops)]
+    nodes = _nodes(wanted, facts["npu"])
+    return [*items, *nodes, *_monitor(wanted, facts, nodes)]
+
+
+def _cards_on_bus(wanted: Wanted, functions: list[Facts]) -> list[Item]:
+    count = sum(1 for function in functions if function["id"] in wanted["pci_ids"])
+    if count == wanted["expected_count"]:
+        return []
+    others = sorted({function["id"] for function in functions} - set(wanted["pci_ids"]))
+    seen = "%d" % count + (", other accelerators: %s" % listing(others) if others else "")
+    to = "%d of %s" % (wanted["expected_count"], " or ".join(wanted["pci_ids"]))
+    return [item("cards on the bus", seen, to, "the PCI bus does not show the number of cards that the site says")]
+
+
+def _installation(wanted: Wanted, facts: Facts) -> Item | None:
+    """Return what has to be installed, None when the wanted version is there and whole."""
+    driver, version = facts["npu_driver"], wanted["version"]
+    size, stops = wanted["package"].get("size") or 0, running_containers(facts)
+    detail = {key: driver[key] for key in ("installed", "running", "complete", "missing")}
+    if not driver["present"]:
+        what, found, reason = "driver version", None, "no driver is installed"
+    elif not driver["complete"]:
+        what, found = "driver installation", "incomplete"
+        busy = "; an installer is running now" if driver["installer_running"] else ""
+        reason = "an installation ended half-way: missing %s%s" % (listing(driver["missing"]), busy)
+    elif not is_same(driver["installed"], version):
+        what, found = "driver version", driver["installed"]
+        reason = "version.info says %s, the site %s" % (found, version)
+        if is_same(driver["running"], version):
+            reason += "; the driver that runs is %s, so the file or the package was changed" % version
+    else:
+        return None
+    return item(what, found, version, reason, reboot=True, stops=stops, bytes=size, detail=detail)
+
+
+def _nodes(wanted: Wanted, npu: Facts) -> list[Item]:
+    items = []
+    if npu["missing"]:
+        reason = "the driver is installed, its device nodes are not all there"
+        detail = {"missing": npu["missing"]}
+        items.append(item("device nodes", "missing: %s" % listing(npu["missing"]), "present", reason, detail=detail))
+    owner, group = wanted["account_name"], wanted["account_group"]
+    foreign = [node for node in npu["nodes"] + npu["control_nodes"] if (node["owner"], node["group"]) != (owner, group)]
+    if foreign:
+        first = foreign[0]
+        seen = "%s:%s of %s" % (first["owner"], first["group"], listing([node["path"] for node in foreign]))
+        reason = "others than %s cannot open the cards" % first["owner"]
+        detail = {"paths": [node["path"] for node in foreign]}
+        items.append(item("device node owner", seen, "%s:%s" % (owner, group), reason, detail=detail))
+    return items
+
+
+def _monitor(wanted: Wanted, facts: Facts, nodes: list[Item]) -> list[Item]:
+    """Return what the monitor says against the driver; with nodes missing its silence has that reason."""
+    smi = facts["npu"]["smi"]
+    if smi["directory"]:
+        reason = "a directory where the file belongs: a container that was started with -v made it"
+        return [item("npu-smi", "directory %s" % smi["directory"], "file", reason, detail={"path": smi["directory"]})]
+    if smi["code"] in STARTING:
+        return [item("driver answer", "starting", wanted["version"], "npu-smi gives %d: not ready yet" % smi["code"])]
+    if smi["error"]:
+        return [] if nodes else [item("driver answer", smi["error"], wanted["version"], "the driver does not answer")]
+    chips = smi["chips"]
+    if not chips:
+        return []  # what was not understood is no proof that cards are missing
+    matching = [chip for chip in chips if re.search(wanted["chip_pattern"], chip["name"] or "")] or chips
+    expected = len(wanted["device_nodes"]) or wanted["expected_count"]
+    if len(matching) >= expected:
+        return []
+    reason = "npu-smi shows fewer chips than there are cards: one is lost, and may need a reset or a power cycle"
+    return [item("cards that answer", "%d" % len(matching), "%d" % expected, reason)]

@@ -1,0 +1,189 @@
+"""Docker Engine: daemon.json, runtimes, images and containers, asked over its socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import stat
+
+from . import files, http
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .items import Facts
+
+SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
+DAEMON_JSON = "/etc/docker/daemon.json"
+TIMEOUT_SECONDS = 20.0
+OK = 200
+_CARD = re.compile(r"^/dev/davinci(\d+)$")
+_LOGIN = re.compile(r"//[^/@\s]+@")
+
+
+def absent() -> Facts:
+    """Return the facts of a host without Docker."""
+    return {
+        "installed": False, "active": False, "version": None, "api_error": "", "daemon_json": daemon_json(),
+        "runtimes": {}, "default_runtime": None, "insecure_registries": [], "images": [], "containers": [],
+        "root": None,
+    }  # fmt: skip
+
+
+def observe(images: list[str]) -> Facts:
+    """Return everything about Docker; *images* are the names whose architecture is wanted, too."""
+    facts = absent()
+    facts["installed"] = bool(files.which("dockerd"))
+    path = next((place for place in SOCKETS if os.path.exists(place)), None)
+    if path is None or not daemon_runs():
+        # a stopped engine may still have its socket, and to connect to that would make systemd start it
+        facts["api_error"] = "dockerd does not run" if facts["installed"] else ""
+        return facts
+    try:
+        facts.update(_ask(path, images), installed=True, active=True)
+    except http.HttpError as error:
+        facts["api_error"] = "Docker does not answer on %s: %s" % (path, error)
+    return facts
+
+
+def daemon_runs(proc: str = "/proc", pid_file: str = "/run/docker.pid") -> bool:
+    """Return whether a process dockerd runs, by its pid file or, where that is elsewhere, by its name."""
+    pids = [files.line(pid_file)] if os.path.exists(pid_file) else []
+    pids += [name for name in files.names(proc) if name.isdigit()] if not pids else []
+    return any(files.line("%s/%s/comm" % (proc, pid)) == "dockerd" for pid in pids)
+
+
+def _ask(path: str, names: list[str]) -> Facts:
+    info = _get(path, "/info")
+    images = [image(entry) for entry in _get(path, "/images/json")]
+    by_tag = {tag: found for found in images for tag in found["tags"]}
+    for name in names:
+        if name in by_tag:
+            by_tag[name]["architecture"] = (_get(path, "/images/%s/json" % name) or {}).get("Architecture")
+    containers = []
+    for entry in _get(path, "/containers/json?all=1"):
+        running = entry.get("State") in {"running", "paused"}
+        detail = _get(path, "/containers/%s/json" % entry["Id"]) if running else None
+        containers.append(container(entry, detail or {}))
+    return dict(engine(info), images=images, containers=containers)
+
+
+def _get(path: str, question: str) -> Any:
+    status, body = http.get_socket(path, question, TIMEOUT_SECONDS)
+    if status == 404:  # it has gone between two questions
+        return None
+    if status != OK:
+        raise http.HttpError("%s gives status %d: %s" % (question, status, body[:200].decode("utf-8", "replace")))
+    return http.read_json(body)
+
+
+def engine(info: Facts) -> Facts:
+    """Return what the answer to GET /info says about the engine that runs now."""
+    registries = info.get("RegistryConfig") or {}
+    insecure = list(registries.get("InsecureRegistryCIDRs") or [])
+    insecure += [n for n, entry in (registries.get("IndexConfigs") or {}).items() if not entry.get("Secure", True)]
+    runtimes = {name: entry.get("path", "") for name, entry in (info.get("Runtimes") or {}).items()}
+    return {
+        "version": info.get("ServerVersion"),
+        "runtimes": runtimes,
+        "default_runtime": info.get("DefaultRuntime"),
+        "insecure_registries": sorted(insecure),
+        "root": info.get("DockerRootDir"),
+    }
+
+
+def image(entry: Facts) -> Facts:
+    """Return {id, tags, digests, architecture} of one entry of GET /images/json, which does not tell the last."""
+    digests = sorted({text.split("@", 1)[1] for text in entry.get("RepoDigests") or [] if "@" in text})
+    tags = [tag for tag in entry.get("RepoTags") or [] if tag != "<none>:<none>"]
+    return {
+        "id": entry.get("Id", ""),
+        "tags": tags,
+        "digests": [digest for digest in digests if digest != "<none>"],
+        "architecture": None,
+        "size": int(entry.get("Size") or 0),
+    }
+
+
+def container(entry: Facts, detail: Facts) -> Facts:
+    """Return one container from its entry in GET /containers/json and, for a running one, its own answer."""
+    host = detail.get("HostConfig") or {}
+    devices = [device.get("PathOnHost", "") for device in host.get("Devices") or []]
+    environment = dict(text.partition("=")[::2] for text in (detail.get("Config") or {}).get("Env") or [])
+    return {
+        "id": entry.get("Id", ""),
+        "name": ((entry.get("Names") or ["/"])[0]).lstrip("/"),
+        "image": entry.get("Image", ""),
+        "state": entry.get("State", ""),
+        "status": entry.get("Status", ""),
+        "pid": (detail.get("State") or {}).get("Pid") or 0,
+        "labels": {key: text for key, text in (entry.get("Labels") or {}).items() if key.startswith("provision.")},
+        "devices": devices,
+        "privileged": bool(host.get("Privileged")),
+        "visible_devices": environment.get("ASCEND_VISIBLE_DEVICES", ""),
+    }
+
+
+def holders(containers: list[Facts], processes: list[Facts]) -> list[Facts]:
+    """Return {kind, name, pid, cards} of what holds cards; a process in a known container is a part of that one.
+
+    cards are the driver's numbers as strings; "all" stands for a privileged container, which can open every one.
+    A container that merely was given a card makes it busy for others, too.
+    """
+    by_id = {}
+    found = []
+    for entry in containers:
+        if entry["state"] not in {"running", "paused"}:
+            continue
+        cards = ["all"] if entry["privileged"] else _cards(entry)
+        if cards:
+            found.append({"kind": "container", "name": entry["name"], "pid": entry["pid"], "cards": cards})
+            by_id[entry["id"]] = found[-1]
+    for process in processes:
+        cards = [str(card) for card in process["cards"]]
+        owner = by_id.get(process["container"])
+        if owner is None:
+            found.append({"kind": "process", "name": process["name"], "pid": process["pid"], "cards": cards})
+        elif owner["cards"] != ["all"]:
+            owner["cards"] = sorted(set(owner["cards"]) | set(cards), key=lambda card: (len(card), card))
+    return found
+
+
+def _cards(entry: Facts) -> list[str]:
+    cards = [match.group(1) for match in (_CARD.match(path) for path in entry["devices"]) if match]
+    wanted = entry["visible_devices"]
+    if wanted and wanted != "void":
+        cards += [part.strip() for part in wanted.split(",") if part.strip() not in cards]
+    return cards
+
+
+def daemon_json(path: str = DAEMON_JSON) -> Facts:
+    """Return {exists, valid, content, error, mode, owner}; logins inside addresses are blanked out."""
+    found: Facts = {"exists": False, "valid": True, "content": {}, "error": "", "mode": None, "owner": None}
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return found
+    found.update(exists=True, mode="%04o" % stat.S_IMODE(status.st_mode), owner=_owner(status.st_uid))
+    text = files.text(path)
+    try:
+        content = json.loads(_LOGIN.sub("//***@", text)) if text and text.strip() else {}
+        if text is None:
+            raise ValueError("it cannot be read as a file")
+        if not isinstance(content, dict):
+            raise ValueError("found a %s, expected an object" % type(content).__name__)
+    except ValueError as error:
+        found.update(valid=False, error=str(error))
+    else:
+        found["content"] = content
+    return found
+
+
+def _owner(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -1,0 +1,119 @@
+"""What the vendor's packages left on disk: versions, completeness, install info; and upgrade-tool's answers."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from . import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .items import Facts
+
+INSTALL_INFO = "/etc/ascend_install.info"
+# What a whole installation has besides version.info; the installer brings upgrade-tool as one of the last files.
+PROOF = {"driver": "tools/upgrade-tool", "firmware": ""}
+BOOTED = 16
+_OBJECT = re.compile(r"\{([^{}]*)\}")
+
+
+def install_info(root: str = "") -> Facts:
+    """Return {exists, valid, values} of the vendor's install record, which `docker -v` can turn into a directory."""
+    kind = files.kind(root + INSTALL_INFO)
+    values = files.pairs(files.text(root + INSTALL_INFO)) if kind == "file" else {}
+    return {"exists": bool(kind), "valid": bool(values), "kind": kind, "values": values}
+
+
+def install_path(product: str, info: Facts, default: str) -> str:
+    """Return below which folder *product* (driver or firmware) is: what the vendor recorded, else *default*."""
+    key = "%s_install_path_param" % product
+    recorded = next((value for name, value in info["values"].items() if name.lower() == key), "")
+    return recorded or default
+
+
+def package(product: str, folder: str, root: str = "") -> Facts:
+    """Return {present, installed, complete, missing, changed, path} of *product* below *folder*.
+
+    installed is the version in version.info (None without one), missing what a whole installation would have,
+    changed when version.info was last written (seconds since the epoch, 0 without one).
+    """
+    path = os.path.join(folder, product)
+    info = os.path.join(path, "version.info")
+    version = version_of(files.text(root + info)) if files.kind(root + info) == "file" else None
+    missing = [] if version else [info]
+    proof = PROOF[product]
+    if proof and files.kind(root + os.path.join(path, proof)) != "file":
+        missing.append(os.path.join(path, proof))
+    present = bool(files.names(root + path))
+    return {
+        "path": path,
+        "present": present,
+        "installed": version,
+        "complete": present and not missing,
+        "missing": missing if present else [],
+        "changed": _changed(root + info),
+    }
+
+
+def _changed(path: str) -> float:
+    try:
+        # the time of the inode: a package may give its files any modification time
+        return os.stat(path).st_ctime
+    except OSError:
+        return 0.0
+
+
+def version_of(content: str | None) -> str | None:
+    """Return the version in the text of a version.info, None when it has none."""
+    for key, value in files.pairs(content).items():
+        if key.lower() == "version" and value:
+            return value
+    return None
+
+
+def runtime_info(folder: str, root: str = "") -> Facts:
+    """Return {installed, path, complete, missing} of the container runtime below *folder*."""
+    path = os.path.join(folder, "Ascend-Docker-Runtime")
+    values = files.pairs(files.text(root + os.path.join(path, "ascend_docker_runtime_install.info")))
+    binary = os.path.join(path, "ascend-docker-runtime")
+    missing = [] if files.kind(root + binary) == "file" else [binary]
+    version = values.get("version") or None
+    return {
+        "path": binary,
+        "present": bool(files.names(root + path)),
+        "installed": version,
+        "complete": version is not None and not missing,
+        "missing": missing,
+    }
+
+
+def upgrade_tool(output: str) -> list[dict[str, str]]:
+    """Return the objects that upgrade-tool printed: {device_id, component, version} or {device_id, boot status}.
+
+    They look like JSON, but words and versions stand there without quotes; anything else in the output is left out.
+    """
+    found = []
+    for match in _OBJECT.finditer(output):
+        fields: dict[str, str] = {}
+        for part in match.group(1).split(","):
+            key, mark, value = part.partition(":")
+            if mark:
+                fields[key.strip().strip('"')] = value.strip().strip('"')
+        if "device_id" in fields:
+            found.append(fields)
+    return found
+
+
+def boot_status(output: str) -> dict[str, int]:
+    """Return {device: boot status}; 16 means that it has started."""
+    return {
+        entry["device_id"]: int(entry["boot status"])
+        for entry in upgrade_tool(output)
+        if entry.get("boot status", "").lstrip("-").isdigit()
+    }
+
+
+def component_versions(output: str) -> list[str]:
+    """Return the versions, each once and sorted, that the components of all devices report."""
+    return sorted({entry["version"] for entry in upgrade_tool(output) if entry.get("version") and "component" in entry})

@@ -1,0 +1,89 @@
+"""Many converged hosts from one: the file system by `docker commit`, the engine's data by hard links.
+
+A clone serves no model; it is a host that has everything else, with its own systemd, sshd and Docker Engine.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from tests.lab.site import images, keys, machines, probes
+from tests.lab.site.engine import Engine
+from tests.lab.site.layout import Layout, Node
+
+SOURCE = Node(100)
+IMAGE = "provision-lab/converged"
+# Written once and never again by the engine: safe to share. Everything else is copied.
+SHARED = {"overlay2"}
+
+
+def nodes(count: int) -> list[Node]:
+    """Return the clones of a fleet of *count* hosts."""
+    return [Node(SOURCE.index + number) for number in range(1, count + 1)]
+
+
+def start_source(layout: Layout, found: Engine) -> None:
+    """Start the bare server that becomes the pattern of all clones."""
+    machines.remove(found, SOURCE.container, SOURCE.volume)
+    machines.start(found, machines.server(layout, SOURCE, images.host_image(layout, found.client)))
+    probes.wait_for_ssh(layout, SOURCE)
+
+
+def freeze(found: Engine) -> None:
+    """Stop the source and keep its file system as an image."""
+    container = found.client.containers.get(SOURCE.container)
+    container.update(restart_policy={"Name": "no"})
+    container.stop(timeout=60)
+    container.commit(repository=IMAGE, tag="latest")
+
+
+def make(layout: Layout, found: Engine, wanted: list[Node]) -> None:
+    """Make the clones that are missing and wait until each answers."""
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda node: _make_one(layout, found, node), wanted))
+
+
+def _make_one(layout: Layout, found: Engine, node: Node) -> None:
+    if machines.find(found, node.container) is None:
+        found.client.volumes.create(node.volume, labels={"provision.lab": "node"})
+        _copy_engine(_place(found, SOURCE), _place(found, node))
+        machines.start(found, replace(machines.server(layout, node, f"{IMAGE}:latest")))
+    probes.wait_for_ssh(layout, node)
+
+
+def _place(found: Engine, node: Node) -> Path:
+    return Path(found.client.volumes.get(node.volume).attrs["Mountpoint"])
+
+
+def _copy_engine(source: Path, target: Path) -> None:
+    """Copy what a Docker Engine keeps; the layers of its images by hard links."""
+    for part in source.iterdir():
+        if part.name in SHARED:
+            shutil.copytree(part, target / part.name, symlinks=True, copy_function=_link)
+        elif part.is_dir() and not part.is_symlink():
+            shutil.copytree(part, target / part.name, symlinks=True)
+        elif part.is_file():
+            shutil.copy2(part, target / part.name)
+
+
+def _link(source: str, target: str) -> str:
+    # Whiteouts are device nodes, which copy functions cannot read; a hard link carries them, too.
+    os.link(source, target, follow_symlinks=False)
+    return target
+
+
+def remove(found: Engine) -> None:
+    """Remove every clone, the source and their image."""
+    for node in [SOURCE, *nodes(99)]:
+        machines.remove(found, node.container, node.volume)
+    for image in found.client.images.list(name=IMAGE):
+        found.client.images.remove(image.id, force=True)
+
+
+def trust(layout: Layout, wanted: list[Node]) -> None:
+    """Let the site's known_hosts have the clones beside the servers that were there."""
+    keys.write_known_hosts(layout, [*map(Node, range(1, SOURCE.index + 1)), *wanted])

@@ -1,0 +1,45 @@
+"""The Docker engine and the keys of its configuration that are ours."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.compliance import judge
+
+CONFIG = "/etc/docker/daemon.json"
+
+
+def test_docker_is_active_and_enabled(host: Any) -> None:
+    state = host.run("systemctl is-active docker; systemctl is-enabled docker").stdout.split()
+    judge.equal(host, "docker.service", "active, enabled", judge.listed(state))
+
+
+def test_docker_answers_and_is_new_enough(host: Any, expected: dict[str, Any]) -> None:
+    found = judge.output(host, "Docker engine", "docker version --format '{{.Server.Version}}'")
+    wanted = expected["docker_engine_version_min"]
+    judge.true(host, "version of the Docker engine", judge.at_least(found, wanted), f"at least {wanted}", found)
+
+
+@pytest.mark.asked_for("docker_engine_daemon_options")
+def test_daemon_json_has_our_keys(host: Any, expected: dict[str, Any]) -> None:
+    wanted = expected["docker_engine_daemon_options"]
+    text = judge.content(host, CONFIG)
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        judge.fail(host, CONFIG, "one JSON document", f"{error}: {text[:80]}")
+        return
+    for key, value in wanted.items():
+        judge.true(
+            host, f"{CONFIG}: {key}", judge.within(value, found.get(key)), json.dumps(value), json.dumps(found.get(key))
+        )
+
+
+@pytest.mark.asked_for("docker_engine_users")
+def test_users_may_use_docker(host: Any, expected: dict[str, Any]) -> None:
+    users = expected["docker_engine_users"]
+    members = judge.output(host, "group docker", "getent group docker").split(":")[3].split(",")
+    judge.equal(host, "users missing in group docker", "none", judge.listed(sorted(set(users) - set(members))))

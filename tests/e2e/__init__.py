@@ -1,0 +1,1 @@
+"""The main job on the simulated site: real SSH, systemd, Docker, registry, hub clients, vLLM and Ray."""

@@ -1,0 +1,183 @@
+"""The main job in the order in which an operator meets it; each test goes on from where the one before left the site."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .site import HOSTS, MINUTE, ROOT, UNITS, answer, good, on, provision, witnesses
+
+ROLES = [
+    "host_baseline", "docker_engine", "npu_driver", "npu_firmware", "ascend_docker_runtime", "container_image", "model_store",
+    "ray_cluster", "inference_service",
+]  # fmt: skip
+
+
+@pytest.fixture
+def broken_site(tmp_path: Path) -> Iterator[Path]:
+    """Yield a copy of the lab's site folder that a test may spoil; it stands beside the others so that relative paths hold."""
+    folder = ROOT / "inventories" / f"e2e-{os.getpid()}"
+    folder.mkdir()
+    (folder / "site.yml").write_text((ROOT / "inventories/lab/site.yml").read_text(encoding="utf-8"), encoding="utf-8")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["rm", "-rf", str(folder)], check=True)
+    assert tmp_path.exists()
+
+
+def test_01_an_unreachable_host_is_named_and_nothing_is_touched(broken_site: Path) -> None:
+    site = yaml.safe_load((broken_site / "site.yml").read_text(encoding="utf-8"))
+    site["hosts"][1]["address"] = "10.77.0.99"  # in the lab's own network, nobody's
+    (broken_site / "site.yml").write_text(yaml.safe_dump(site), encoding="utf-8")
+    done = provision("up", "--yes", inventory=broken_site)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "node2" in done.stderr
+    assert "10.77.0.99" in done.stderr
+    for host in HOSTS:
+        assert on(host, "ls -d /usr/local/Ascend /etc/docker /var/lib/provision 2>/dev/null | wc -l", check=False) == "0"
+
+
+def test_02_the_plan_of_bare_hosts_names_every_role() -> None:
+    plan = answer("plan")
+    assert plan["drift"] is True
+    assert plan["roles"] == ROLES
+    assert plan["reboots"] == list(HOSTS)
+    assert plan["bytes"] > 100_000_000
+
+
+def test_03_a_killed_run_is_finished_by_the_next_one() -> None:
+    first = subprocess.Popen(
+        [sys.executable, "-m", "driver", "--inventory", "lab", "up", "--yes"],
+        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    limit = time.monotonic() + 10 * MINUTE
+    while not on("node1", "pgrep -f \"npu-driver.*[.]run\" | head -1", check=False):
+        assert first.poll() is None, "the run ended before its driver installer was seen"
+        assert time.monotonic() < limit
+        time.sleep(0.5)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    output = good(provision("up", "--yes", timeout=20 * MINUTE))
+    assert "tiny test model" in output  # the answer of the chat completion
+    assert "report.html" in output
+
+
+def test_04_a_second_run_changes_nothing() -> None:
+    before = {host: witnesses(host) for host in HOSTS}
+    began = time.monotonic()
+    output = good(provision("up", "--yes"))
+    assert time.monotonic() - began < 30
+    assert "no drift" in output or "nothing to do" in output
+    assert {host: witnesses(host) for host in HOSTS} == before
+    assert answer("plan")["drift"] is False
+
+
+def test_05_the_checks_are_green_and_leave_their_papers() -> None:
+    done = provision("check")
+    output = good(done)
+    run = newest_run("check")
+    suite = ET.parse(run / "junit.xml").getroot()
+    cases = list(suite.iter("testcase"))
+    assert len(cases) > 30
+    assert not list(suite.iter("failure"))
+    assert not list(suite.iter("skipped"))
+    assert {host for host in HOSTS if any(host in str(case.attrib) for case in cases)} == set(HOSTS)
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "http-equiv" not in page
+    assert "src=\"http" not in page
+    assert str(run) in output
+
+
+def newest_run(verb: str) -> Path:
+    return max((path for path in (ROOT / "runs").iterdir() if path.name.endswith(f"-{verb}")), key=lambda path: path.stat().st_mtime)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that breaks: where, how, the roles whose drift it is, what the check has to say, and what may be touched."""
+
+    name: str
+    host: str
+    command: str
+    roles: list[str]
+    says: str
+    may_touch: tuple[str, ...]
+    reboots: bool = False
+
+
+SHARD = "/data/models/tiny-qwen2/model-00002-of-00004.safetensors"
+FAULTS = [
+    Fault("the service is stopped", "node1", "systemctl stop provision-chat.service", ["inference_service"], "8006", ("units",)),
+    Fault("a shard is truncated", "node2", f"truncate -s 1000 {SHARD}", ["model_store"], "model-00002-of-00004", (SHARD,)),
+    Fault(
+        "the runtime entry is broken", "node2",
+        "sed -i s,Ascend-Docker-Runtime/ascend-docker-runtime,nowhere/ascend-docker-runtime, /etc/docker/daemon.json",
+        ["ascend_docker_runtime"], "ascend-docker-runtime", ("units", "/etc/docker/daemon.json"),
+    ),
+    Fault(
+        "the image is deleted", "node2",
+        "systemctl stop provision-ray-chat.service; docker rmi -f $(docker images -q --no-trunc | sort -u)",
+        ["container_image", "ray_cluster"], "vllm-ascend", ("units",),
+    ),
+    Fault(
+        "a wrong driver version is in place", "node2", "sed -i s/^Version=.*/Version=24.1.rc3/ /usr/local/Ascend/driver/version.info",
+        ["npu_driver"], "24.1.rc3", ("units", "boot", "/usr/local/Ascend/driver/version.info", "/etc/ascend_install.info"), reboots=True,
+    ),
+    Fault("a device node is gone", "node2", "rm /dev/davinci5", ["npu_driver"], "/dev/davinci5", ("units", "boot"), reboots=True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_06_a_fault_is_found_planned_and_mended_alone(fault: Fault) -> None:
+    before = {host: witnesses(host) for host in HOSTS}
+    on(fault.host, fault.command)
+    red = provision("check")
+    assert red.returncode == 6, red.stdout + red.stderr
+    assert fault.host in red.stdout + red.stderr
+    assert fault.says in red.stdout + red.stderr
+    plan = answer("plan")
+    drifting = {host: sorted({change["role"] for change in found["changes"]}) for host, found in plan["hosts"].items()}
+    others = [host for host in HOSTS if host != fault.host]
+    assert drifting[fault.host] == sorted(fault.roles), plan
+    # A service across hosts stands or falls with its parts: what depends on the broken host may be red on the head, nothing else.
+    assert all(set(drifting[host]) <= {"ray_cluster", "inference_service"} for host in others), plan
+    good(provision("up", "--yes"))
+    assert answer("plan")["drift"] is False
+    for host in HOSTS:
+        after = witnesses(host)
+        allowed = set(fault.may_touch) if host == fault.host else {"units"}
+        touched = {name for name in before[host] if before[host][name] != after.get(name)}
+        assert touched <= allowed, f"{host}: {touched - allowed} was touched"
+    good(provision("check"))
+
+
+def test_07_a_rebooted_host_serves_again_by_itself() -> None:
+    on("node1", "systemctl reboot", check=False)
+    limit = time.monotonic() + 6 * MINUTE
+    while provision("plan").stdout.find("no drift") < 0:
+        assert time.monotonic() < limit, on("node1", f"systemctl status --no-pager {UNITS}", check=False)
+        time.sleep(5)
+    good(provision("check"))
+
+
+def test_08_status_and_report_tell_the_same() -> None:
+    status = answer("status")
+    assert set(HOSTS) <= set(str(status).replace("'", " ").split())
+    assert "node1" in good(provision("report"))
+
+
+def test_09_rebuild_ends_with_a_served_token() -> None:
+    output = good(provision("rebuild", "--yes", timeout=25 * MINUTE))
+    assert "tiny test model" in output
+    assert answer("plan")["drift"] is False

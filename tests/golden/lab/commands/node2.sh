@@ -1,0 +1,86 @@
+# node2: 10.77.0.12, x86_64, 8 x 910B2; everything as root
+# host_baseline: what the vendor's installers look for; the account needs a shell that lets it in
+#   copy {ROOT}/.lab/apt/archive-key.asc from the machine that you type this on to /etc/apt/keyrings/provision-lab.asc
+for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do [ -f "$file" ] && mv "$file" "$file.provision-disabled"; done
+echo 'deb [signed-by=/etc/apt/keyrings/provision-lab.asc] http://10.77.0.2/apt bookworm main' > /etc/apt/sources.list.d/provision-lab.list
+apt-get update && apt-get install -y gcc make dkms pciutils net-tools "linux-headers-$(uname -r)"
+#   with RPM packages: dnf install -y gcc make dkms pciutils net-tools "kernel-devel-$(uname -r)"
+getent group HwHiAiUser || groupadd --gid 1000 HwHiAiUser
+id HwHiAiUser || useradd --create-home --uid 1000 --gid HwHiAiUser --shell /bin/bash HwHiAiUser
+lspci -Dn -d 19e5:d802   # 8 lines
+# docker_engine: 20.10.0 or newer
+apt-get install -y docker.io   # with RPM packages: docker-ce
+#   where /etc/docker/daemon.json exists already, merge these keys into it by hand
+[ -e /etc/docker/daemon.json ] || install -D -m 0600 /dev/stdin /etc/docker/daemon.json <<< '{"insecure-registries": ["10.77.0.2:5000"]}'
+systemctl restart docker
+docker version
+# npu_driver: 25.5.1; exit code 0: done, 2: done after a reboot, anything else: failed
+mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run http://10.77.0.2/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run
+echo '275b4088200143ec27c3f35c8b3b5fa2404e8b7f656c31092c169e4410f02056  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run' | sha256sum --check
+timeout 300 bash /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run --nox11 --full --quiet --install-username=HwHiAiUser --install-usergroup=HwHiAiUser < /dev/null
+#   over an installed driver: firmware first, and --upgrade --quiet instead of the other options for both
+# npu_firmware: 7.8.0.6.201
+mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run http://10.77.0.2/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run
+echo '5e7754779c9230f902b6dfde1e5feabfc150e7d0852d99d74cfce69db4d657e6  /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run' | sha256sum --check
+timeout 300 bash /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run --nox11 --full --quiet < /dev/null
+# one reboot for both; then wait until every card answers
+systemctl reboot
+/usr/local/Ascend/driver/tools/upgrade-tool --device_index -1 --boot_status   # boot status:16, 8 times
+npu-smi info   # 8 chips, Health OK
+cat /usr/local/Ascend/driver/version.info /usr/local/Ascend/firmware/version.info
+ls -l /dev/davinci0 /dev/davinci1 /dev/davinci2 /dev/davinci3 /dev/davinci4 /dev/davinci5 /dev/davinci6 /dev/davinci7 /dev/davinci_manager /dev/devmm_svm /dev/hisi_hdc
+# ascend_docker_runtime: 26.1.0, into /usr/local/Ascend/Ascend-Docker-Runtime
+mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-docker-runtime_26.1.0_linux-x86_64.run http://10.77.0.2/Ascend-docker-runtime_26.1.0_linux-x86_64.run
+echo '4ba0ee2aa182569bc6ca1918b82405e32ad9a8f6da28d8823aec4624e6beae1a  /var/cache/provision/Ascend-docker-runtime_26.1.0_linux-x86_64.run' | sha256sum --check
+#   it asks for its licence, which the site accepts: no answer would loop for ever
+printf 'Y\n' | timeout 120 bash /var/cache/provision/Ascend-docker-runtime_26.1.0_linux-x86_64.run --install
+systemctl daemon-reload && systemctl restart docker
+docker info | grep -i 'default runtime'
+# container_image: from the first source that has it; the name is the same on every host
+docker pull --platform linux/amd64 10.77.0.2:5000/ascend/vllm-ascend:v0.23.0 && docker tag 10.77.0.2:5000/ascend/vllm-ascend:v0.23.0 quay.io/ascend/vllm-ascend:v0.23.0
+#   or: docker pull --platform linux/amd64 quay.io/ascend/vllm-ascend:v0.23.0
+docker image inspect quay.io/ascend/vllm-ascend:v0.23.0 | grep sha256
+# model_store: lab-tiny-qwen2, on every host of its services under the same path
+mkdir -p /data/models
+docker run \
+  --rm \
+  --network host \
+  --mount type=bind,src=/data/models,dst=/data/models \
+  --env MODELSCOPE_ENDPOINT=http://10.77.0.2:8080 \
+  --env MODELSCOPE_DOMAIN=10.77.0.2:8080 \
+  quay.io/ascend/vllm-ascend:v0.23.0 modelscope download --model provision-lab/tiny-qwen2 --revision master --local_dir /data/models/tiny-qwen2
+# ray_cluster chat: a worker, after the head on 10.77.0.11; systemd keeps it running as provision-ray-chat.service
+#   inside runs: ray start --address=10.77.0.11:6379 --node-ip-address=10.77.0.12 --disable-usage-stats --block
+docker run \
+  --detach \
+  --label provision.service=chat \
+  --label provision.digest=2509e32b4caa1cfa \
+  --rm \
+  --init \
+  --pull never \
+  --name provision-ray-chat \
+  --network host \
+  --shm-size 1g \
+  --log-driver json-file \
+  --log-opt max-size=50m \
+  --log-opt max-file=3 \
+  --device /dev/davinci0 \
+  --device /dev/davinci_manager \
+  --device /dev/devmm_svm \
+  --device /dev/hisi_hdc \
+  --mount type=bind,src=/usr/local/dcmi,dst=/usr/local/dcmi,readonly \
+  --mount type=bind,src=/usr/local/Ascend/driver/lib64,dst=/usr/local/Ascend/driver/lib64,readonly \
+  --mount type=bind,src=/usr/local/bin/npu-smi,dst=/usr/local/bin/npu-smi,readonly \
+  --mount type=bind,src=/usr/local/Ascend/driver/version.info,dst=/usr/local/Ascend/driver/version.info,readonly \
+  --mount type=bind,src=/etc/ascend_install.info,dst=/etc/ascend_install.info,readonly \
+  --mount type=bind,src=/data/models,dst=/data/models,readonly \
+  --env VLLM_HOST_IP=10.77.0.12 \
+  --env HCCL_IF_IP=10.77.0.12 \
+  --env GLOO_SOCKET_IFNAME=eth0 \
+  --env TP_SOCKET_IFNAME=eth0 \
+  --env HCCL_SOCKET_IFNAME=eth0 \
+  --env RAY_EXPERIMENTAL_NOSET_ASCEND_RT_VISIBLE_DEVICES=1 \
+  --env ASCEND_RT_VISIBLE_DEVICES=0 \
+  --env VLLM_CPU_KVCACHE_SPACE=1 \
+  --env OMP_NUM_THREADS=1 \
+  quay.io/ascend/vllm-ascend:v0.23.0 bash -ic 'exec ray start --address=10.77.0.11:6379 --node-ip-address=10.77.0.12 --disable-usage-stats --block'

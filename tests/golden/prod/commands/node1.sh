@@ -1,0 +1,94 @@
+# node1: 192.168.0.15, aarch64, 8 x 910B2; everything as root
+# host_baseline: what the vendor's installers look for; the account needs a shell that lets it in
+apt-get update && apt-get install -y gcc make dkms pciutils net-tools "linux-headers-$(uname -r)"
+#   with RPM packages: dnf install -y gcc make dkms pciutils net-tools "kernel-devel-$(uname -r)"
+getent group HwHiAiUser || groupadd --gid 1000 HwHiAiUser
+id HwHiAiUser || useradd --create-home --uid 1000 --gid HwHiAiUser --shell /bin/bash HwHiAiUser
+lspci -Dn -d 19e5:d802   # 8 lines
+# docker_engine: 20.10.0 or newer
+apt-get install -y docker.io   # with RPM packages: docker-ce
+docker version
+# npu_driver: 25.0.rc1.b080; exit code 0: done, 2: done after a reboot, anything else: failed
+mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run http://39.171.244.84:30011/drivers/HDK%2025.0.RC1/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run
+echo '1111111111111111111111111111111111111111111111111111111111111111  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run' | sha256sum --check
+timeout 1800 bash /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run --nox11 --full --quiet --install-username=HwHiAiUser --install-usergroup=HwHiAiUser < /dev/null
+#   over an installed driver: firmware first, and --upgrade --quiet instead of the other options for both
+# npu_firmware: 7.7.t20.0.b200
+mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.7.t20.0.b200.run http://39.171.244.84:30011/drivers/HDK%2025.0.RC1/Ascend-hdk-910b-npu-firmware_7.7.t20.0.b200.run
+echo '2222222222222222222222222222222222222222222222222222222222222222  /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.7.t20.0.b200.run' | sha256sum --check
+timeout 1800 bash /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.7.t20.0.b200.run --nox11 --full --quiet < /dev/null
+# one reboot for both; then wait until every card answers
+systemctl reboot
+/usr/local/Ascend/driver/tools/upgrade-tool --device_index -1 --boot_status   # boot status:16, 8 times
+npu-smi info   # 8 chips, Health OK
+cat /usr/local/Ascend/driver/version.info /usr/local/Ascend/firmware/version.info
+ls -l /dev/davinci0 /dev/davinci1 /dev/davinci2 /dev/davinci3 /dev/davinci4 /dev/davinci5 /dev/davinci6 /dev/davinci7 /dev/davinci_manager /dev/devmm_svm /dev/hisi_hdc
+# ascend_docker_runtime: 6.0.0, into /usr/local/Ascend/Ascend-Docker-Runtime
+mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-docker-runtime_6.0.0_linux-aarch64.run https://gitee.com/ascend/mind-cluster/releases/download/v6.0.0/Ascend-docker-runtime_6.0.0_linux-aarch64.run
+echo '3333333333333333333333333333333333333333333333333333333333333333  /var/cache/provision/Ascend-docker-runtime_6.0.0_linux-aarch64.run' | sha256sum --check
+timeout 300 bash /var/cache/provision/Ascend-docker-runtime_6.0.0_linux-aarch64.run --install < /dev/null
+systemctl daemon-reload && systemctl restart docker
+docker info | grep -i 'default runtime'
+# container_image: from the first source that has it; the name is the same on every host
+docker pull --platform linux/arm64 swr.cn-east-3.myhuaweicloud.com/kubesre/quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler-linux-arm64 && docker tag swr.cn-east-3.myhuaweicloud.com/kubesre/quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler-linux-arm64 quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler
+#   or: docker pull --platform linux/arm64 swr.cn-north-4.myhuaweicloud.com/ddn-k8s/quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler-linuxarm64 && docker tag swr.cn-north-4.myhuaweicloud.com/ddn-k8s/quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler-linuxarm64 quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler
+#   or: docker pull --platform linux/arm64 quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler
+docker image inspect quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler | grep sha256
+# model_store: qwen3-235b-a22b, on every host of its services under the same path
+mkdir -p /data2
+docker run \
+  --rm \
+  --network host \
+  --mount type=bind,src=/data2,dst=/data2 \
+  quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler modelscope download --model Qwen/Qwen3-235B-A22B --revision master --local_dir /data2/Qwen3-235B-A22B
+# ray_cluster qwen3-235b: the head, before the others; systemd keeps it running as provision-ray-qwen3-235b.service
+#   inside runs: ray start --head --port=6379 --num-gpus=8 --node-ip-address=192.168.0.15 --include-dashboard=false --disable-usage-stats --block
+docker run \
+  --detach \
+  --label provision.service=qwen3-235b \
+  --label provision.digest=884215e7a6bb8c65 \
+  --rm \
+  --init \
+  --pull never \
+  --name provision-ray-qwen3-235b \
+  --network host \
+  --shm-size 500g \
+  --log-driver json-file \
+  --log-opt max-size=50m \
+  --log-opt max-file=3 \
+  --device /dev/davinci0 \
+  --device /dev/davinci1 \
+  --device /dev/davinci2 \
+  --device /dev/davinci3 \
+  --device /dev/davinci4 \
+  --device /dev/davinci5 \
+  --device /dev/davinci6 \
+  --device /dev/davinci7 \
+  --device /dev/davinci_manager \
+  --device /dev/devmm_svm \
+  --device /dev/hisi_hdc \
+  --mount type=bind,src=/usr/local/dcmi,dst=/usr/local/dcmi,readonly \
+  --mount type=bind,src=/usr/local/Ascend/driver/lib64,dst=/usr/local/Ascend/driver/lib64,readonly \
+  --mount type=bind,src=/usr/local/bin/npu-smi,dst=/usr/local/bin/npu-smi,readonly \
+  --mount type=bind,src=/usr/local/Ascend/driver/version.info,dst=/usr/local/Ascend/driver/version.info,readonly \
+  --mount type=bind,src=/etc/ascend_install.info,dst=/etc/ascend_install.info,readonly \
+  --mount type=bind,src=/data2,dst=/data2,readonly \
+  --env VLLM_HOST_IP=192.168.0.15 \
+  --env HCCL_IF_IP=192.168.0.15 \
+  --env GLOO_SOCKET_IFNAME=enp67s0f0 \
+  --env TP_SOCKET_IFNAME=enp67s0f0 \
+  --env HCCL_SOCKET_IFNAME=enp67s0f0 \
+  --env RAY_EXPERIMENTAL_NOSET_ASCEND_RT_VISIBLE_DEVICES=1 \
+  --env VLLM_USE_V1=0 \
+  --env ASCEND_RT_VISIBLE_DEVICES=0,1,2,3,4,5,6,7 \
+  quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler bash -ic 'exec ray start --head --port=6379 --num-gpus=8 --node-ip-address=192.168.0.15 --include-dashboard=false --disable-usage-stats --block'
+docker exec provision-ray-qwen3-235b ray status   # 16.0 NPU when all 2 hosts are in
+# inference_service qwen3-235b: when Ray is up on all hosts; systemd keeps it running as provision-qwen3-235b.service
+#   inside runs: vllm serve /data2/Qwen3-235B-A22B --host 0.0.0.0 --port 8006 --served-model-name Qwen3-235B-A22B --tensor-parallel-size 16 --distributed-executor-backend ray --enable-expert-parallel --gpu-memory-utilization 0.95 --enable-reasoning --reasoning-parser deepseek_r1 --block-size 128 --enforce-eager
+docker exec \
+  --detach \
+  provision-ray-qwen3-235b bash -ic 'echo $$ > /run/provision-qwen3-235b.pid; exec vllm serve /data2/Qwen3-235B-A22B --host 0.0.0.0 --port 8006 --served-model-name Qwen3-235B-A22B --tensor-parallel-size 16 --distributed-executor-backend ray --enable-expert-parallel --gpu-memory-utilization 0.95 --enable-reasoning --reasoning-parser deepseek_r1 --block-size 128 --enforce-eager'
+timeout 3600 sh -c 'until curl -fsS http://192.168.0.15:8006/health; do sleep 5; done'
+curl -fsS http://192.168.0.15:8006/v1/models   # the name is exactly Qwen3-235B-A22B
+curl -fsS http://192.168.0.15:8006/v1/chat/completions -H 'Content-Type: application/json' -d '{"model": "Qwen3-235B-A22B", "messages": [{"role": "user", "content": "Who are you?"}], "max_tokens": 64}'
+#   to stop it: docker exec provision-ray-qwen3-235b sh -c 'pid=$(cat /run/provision-qwen3-235b.pid 2>/dev/null) || exit 0; kill -TERM $pid 2>/dev/null || exit 0; for second in $(seq 90); do kill -0 $pid 2>/dev/null || exit 0; sleep 1; done; kill -KILL $pid'

@@ -1,0 +1,1 @@
+"""What the simulated site is made of: an engine, images, a network, a service host, servers."""

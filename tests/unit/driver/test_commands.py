@@ -1,0 +1,86 @@
+"""The commands that a person would type say the same as the roles' variables."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+
+from driver import commands
+from driver.resolved import ResolvedSite
+
+from .conftest import Data, Workshop
+
+
+def words(command: str) -> list[str]:
+    return shlex.split(command.replace("\\\n", " "), comments=True)
+
+
+def test_every_line_is_shell(lab: ResolvedSite, prod: ResolvedSite) -> None:
+    for site in (lab, prod):
+        for lines in commands.commands(site).values():
+            subprocess.run(["bash", "-n"], input="\n".join(lines), text=True, check=True)
+
+
+def test_container_commands_are_those_of_the_units(lab: ResolvedSite) -> None:
+    host = lab.host("node1")
+    typed = [words(line) for line in commands.commands(lab)["node1"]]
+    for argv in (host.ray_members[0].argv, host.services[0].argv):
+        by_hand = ["docker", argv[1], "--detach", *argv[2:]]
+        assert by_hand in typed
+
+
+def test_order_on_a_host(lab: ResolvedSite) -> None:
+    text = "\n".join(commands.commands(lab)["node1"])
+    marks = [
+        "groupadd",
+        "docker.io",
+        "npu-driver",
+        "npu-firmware",
+        "systemctl reboot",
+        "Ascend-docker-runtime",
+        "docker pull",
+        "modelscope download",
+        "ray start",
+        "vllm serve",
+        "curl -fsS http://10.77.0.11:8006/v1/chat",
+    ]
+    places = [text.index(mark) for mark in marks]
+    assert places == sorted(places)
+
+
+def test_installers_have_a_limit_and_no_prompt(prod: ResolvedSite) -> None:
+    calls = [line for line in commands.commands(prod)["node2"] if ".run --" in line]
+    assert len(calls) == 3
+    assert all(line.startswith("timeout ") and line.endswith("< /dev/null") for line in calls)
+    assert "--nox11 --full --quiet --install-username=HwHiAiUser --install-usergroup=HwHiAiUser" in calls[0]
+
+
+def test_licence_is_answered(lab: ResolvedSite) -> None:
+    assert (
+        "printf 'Y\\n' | timeout 120 bash /var/cache/provision/Ascend-docker-runtime_26.1.0_linux-x86_64.run --install"
+        in commands.commands(lab)["node1"]
+    )
+
+
+def test_obsutil_is_optional(workshop: Workshop, prod: ResolvedSite) -> None:
+    def change(data: Data) -> None:
+        data["obsutil"] = {"enabled": True}
+        data["checksums"]["obsutil_linux_arm64.tar.gz"] = "4" * 63 + "5"
+
+    assert "obsutil" not in "\n".join(commands.commands(prod)["node1"])
+    site = workshop.load(change, base="prod")
+    assert "obsutil config -interactive" in commands.commands(site)["node1"]
+    assert any("obsutil.enabled: no role installs it" in warning for warning in site.warnings)
+
+
+def test_hugging_face_and_docker_that_is_there(workshop: Workshop) -> None:
+    def change(data: Data) -> None:
+        data["models"][0]["source"] = "huggingface"
+        data["docker"] = {"source": "present", "users": ["me"]}
+
+    lines = commands.commands(workshop.load(change))["node1"]
+    fetch = next(line for line in lines if "huggingface_hub" in line)
+    assert "HF_ENDPOINT=http://10.77.0.2:8080" in words(fetch)
+    assert "local_dir='/data/models/tiny-qwen2'" in words(fetch)[-1]
+    assert "usermod --append --groups docker me" in lines
+    assert not [line for line in lines if "docker.io" in line]

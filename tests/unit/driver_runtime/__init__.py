@@ -1,0 +1,1 @@
+"""Tests of the acting half of the driver; no host is needed, a script stands in for ssh."""

@@ -1,0 +1,84 @@
+"""The plan: drift in play order, with what it costs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from driver import plan as plans
+from driver import planview
+from driver.errors import SiteError
+from driver.fleet import Fleet, FleetHost
+from driver.scope import scope
+
+from .conftest import item, seen
+
+IMAGE = item("image", bytes=3_000_000_000)
+DRIVER = item("driver version", **{"from": "1", "to": "2", "reboot": True, "stops": ["chat"]})
+
+
+def test_no_drift_is_said_in_one_sentence(fleet: Fleet) -> None:
+    found = plans.build(fleet, seen({"node1": {"npu_driver": []}, "node2": {}}), {})
+    assert planview.text(found, 0) == "no drift: 2 hosts of site test are what the site says\n"
+    assert found.as_json()["drift"] is False
+
+
+def test_changes_stand_in_play_order_with_their_cost(fleet: Fleet) -> None:
+    found = plans.build(
+        fleet,
+        seen({"node1": {"container_image": [IMAGE]}, "node2": {"npu_driver": [DRIVER], "container_image": [IMAGE]}}),
+        {},
+    )
+    assert [(change.host, change.role) for change in found.changes] == [
+        ("node2", "npu_driver"),
+        ("node1", "container_image"),
+        ("node2", "container_image"),
+    ]
+    assert (found.roles, found.drifting, found.reboots) == (
+        ["npu_driver", "container_image"],
+        ["node1", "node2"],
+        ["node2"],
+    )
+    assert found.bytes == 6_000_000_000
+    text = planview.text(found, 0)
+    assert "reboots: node2, once each" in text
+    assert "stops meanwhile: chat on node2" in text
+    assert "to move: 6.0 GB (node1 3.0 GB, node2 3.0 GB)" in text
+    assert json.loads(json.dumps(found.as_json()))["hosts"]["node2"]["reboot"] is True
+
+
+def test_minutes_come_from_earlier_runs_where_there_are_some(fleet: Fleet) -> None:
+    drift = seen({"node1": {"npu_driver": [item("driver")]}, "node2": {}})
+    assert plans.build(fleet, drift, {"npu_driver": 599.0}).minutes == 10
+    assert plans.build(fleet, drift, {}).minutes == 1
+
+
+def test_tags_and_limit_narrow_the_plan(fleet: Fleet) -> None:
+    drift = seen({"node1": {"npu_driver": [DRIVER], "container_image": [IMAGE]}, "node2": {"npu_driver": [DRIVER]}})
+    found = plans.build(fleet.limited("node1", "container_image"), drift, {})
+    assert [(change.host, change.role) for change in found.changes] == [("node1", "container_image")]
+
+
+@pytest.mark.parametrize(
+    ("limit", "tags", "word"), [("node3", None, "node3"), (None, "docker", "docker"), ("", None, "nothing")]
+)
+def test_a_limit_that_matches_nothing_is_refused(fleet: Fleet, limit: str | None, tags: str | None, word: str) -> None:
+    with pytest.raises(SiteError, match=f"{word} is not in site test; known are"):
+        fleet.limited(limit, tags)
+
+
+def test_a_run_takes_the_cluster_of_a_drifting_host_with_it(fleet: Fleet) -> None:
+    members = {"ray_cluster": {"members": [{"name": "chat"}]}}
+    hosts = (*(replace(host, wanted=members) for host in fleet.hosts), FleetHost("node3", "192.0.2.3", fleet.roles, {}))
+    wide = replace(fleet, hosts=hosts)
+    found = plans.build(wide, seen({"node2": {"npu_driver": [DRIVER]}}), {})
+    assert scope(wide, found) == (("node1", "node2"), ("npu_driver", "inference_service"))
+    assert scope(wide.limited("node2", "npu_driver"), found) == (("node2",), ("npu_driver",))
+
+
+def test_what_was_not_understood_is_shown(fleet: Fleet) -> None:
+    observation = seen({"node1": {}, "node2": {}})
+    observation.docs["node1"]["not_understood"] = [{"area": "npu-smi", "text": "no table"}]
+    assert "not understood on node1: npu-smi: no table" in planview.text(plans.build(fleet, observation, {}), 0)
