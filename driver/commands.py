@@ -21,6 +21,7 @@ from driver.resolved import (
 from driver.site import AptSource
 
 _DOWNLOADS: Final = "/var/cache/provision"
+_INSIDE: Final = "/model"
 _QUESTION: Final = "Who are you?"
 _TOKENS: Final = 64
 
@@ -100,12 +101,11 @@ def _fetch(package: ResolvedPackage) -> list[str]:
 
 
 def _driver(site: ResolvedSite, host: ResolvedHost) -> list[str]:
-    account = f"--install-username={site.account.name} --install-usergroup={site.account.group}"
     driver, firmware, tool = host.driver, host.firmware, f"{site.install_path}/driver/tools/upgrade-tool"
     return [
         f"# npu_driver: {driver.version}; exit code 0: done, 2: done after a reboot, anything else: failed",
         *_fetch(driver),
-        _install(driver, f"--nox11 --full --quiet {account}"),
+        _install(driver, "--nox11 --full --quiet --install-for-all"),
         "#   over an installed driver: firmware first, and --upgrade --quiet instead of the other options for both",
         f"# npu_firmware: {firmware.version}",
         *_fetch(firmware),
@@ -164,21 +164,18 @@ def _image(image: ResolvedImage) -> list[str]:
 
 def _model(model: HostModel) -> list[str]:
     """Return the download of a model by the hub's own client, which the engine's image has."""
-    parent = model.path.rsplit("/", 1)[0]
     if model.source == "modelscope":  # the first variable is for newer clients, the second for older ones
         hub = {"MODELSCOPE_ENDPOINT": model.endpoint, "MODELSCOPE_DOMAIN": urlsplit(model.endpoint).netloc}
-        fetch = ["modelscope", "download", "--model", model.repo, "--revision", model.revision]
-        fetch += ["--local_dir", model.path]
+        fetch = ["modelscope", "download", "--model", model.repo, "--revision", model.revision, "--local_dir", _INSIDE]
     else:
-        hub = {"HF_ENDPOINT": model.endpoint}
-        call = f"download({model.repo!r}, revision={model.revision!r}, local_dir={model.path!r})"
-        fetch = ["python3", "-c", f"from huggingface_hub import snapshot_download as download; {call}"]
+        hub = {"HF_ENDPOINT": model.endpoint, "HF_HUB_DISABLE_XET": "1" if model.endpoint else ""}
+        fetch = ["hf", "download", model.repo, "--revision", model.revision, "--local-dir", _INSIDE]
     variables = [word for name, value in hub.items() if value for word in ("--env", f"{name}={value}")]
-    mount = f"type=bind,src={parent},dst={parent}"
+    mount = ["--mount", f"type=bind,source={model.path},target={_INSIDE}"]
     return [
         f"# model_store: {model.name}, on every host of its services under the same path",
-        f"mkdir -p {parent}",
-        _wrapped(["docker", "run", "--rm", "--network", "host", "--mount", mount, *variables], [model.image, *fetch]),
+        f"mkdir -p {model.path}",
+        _wrapped(["docker", "run", "--rm", "--network", "host", *mount, *variables], [model.image, *fetch]),
     ]
 
 

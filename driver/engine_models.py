@@ -149,5 +149,6 @@ class Engine(Spec):
     versions: dict[str, EngineVersion]
     arguments: tuple[EngineArgument, ...]
     environment: tuple[EngineVariable, ...]
+    expert_arguments: Words
     unfit_arguments: dict[str, tuple[Unfit, ...]]
     unfit_environment: dict[str, tuple[Unfit, ...]]

@@ -9,7 +9,7 @@ from driver import engine as engines
 from driver import sizing
 from driver.catalog import Catalog
 from driver.catalog_models import Accelerator, Model
-from driver.engine_models import Engine, EngineVersion
+from driver.engine_models import ArgumentValue, Engine, EngineVersion
 from driver.faults import Location, listed, suggestion
 from driver.findings import Findings
 from driver.site import Site, SiteHost, SiteService
@@ -53,9 +53,8 @@ class EngineCheck(_Part):
             if accelerator.name not in engine.accelerators:
                 expected = f"an engine with an image for it; {engine.name} has some for {listed(engine.accelerators)}"
                 self.refuse(("engine",), f"{engine.name} on {accelerator.name}", expected, "choose another engine")
-        if not self.found.known(
-            (*self.where, "version"), service.version, engine.versions, f"a version of {engine.name}"
-        ):
+        place, what = (*self.where, "version"), f"a version of {engine.name}"
+        if not self.found.known(place, service.version, engine.versions, what):
             return
         version = engine.versions[service.version]
         if service.variant is not None:
@@ -109,6 +108,11 @@ class EngineCheck(_Part):
                 self.found.warn((*self.where, "version"), text)
 
 
+def _or_default(value: ArgumentValue, default: float) -> ArgumentValue:
+    """Return *value*, or *default* for an argument that is absent or taken away."""
+    return default if value is None or value is False else value
+
+
 class ModelCheck(_Part):
     """One pass over the model of a service: does it divide, does it fit."""
 
@@ -123,6 +127,7 @@ class ModelCheck(_Part):
         if model is None:
             return
         shape, parallel = model.architecture, self.service.parallel
+        self._experts(model)
         if shape.attention_heads % parallel.tensor:
             expected = f"a divisor of the {shape.attention_heads} attention heads of {name}"
             self.refuse(("parallel", "tensor"), str(parallel.tensor), expected, "choose another number")
@@ -133,15 +138,21 @@ class ModelCheck(_Part):
             expected = f"at most the {shape.layers} layers of {name}"
             self.refuse(("parallel", "pipeline"), str(parallel.pipeline), expected, "choose another number")
 
+    def _experts(self, model: Model) -> None:
+        engine = self.catalog.engines.get(self.service.engine)
+        for key, value in self.service.arguments.items() if engine and not model.architecture.experts else ():
+            if value and engine and engines.argument_name(key) in engine.expert_arguments:
+                self.refuse(("arguments", key), f"{key} for {model.name}", "a model with experts", "remove it")
+
     def memory(self) -> None:
         """Refuse a model that cannot fit; only for a service without other faults."""
         model = self.catalog.models.get(self.service.model)
         if model is None:
             return  # reported with the models
         engine = self.catalog.engines[self.service.engine]
-        given = engines.arguments(engine, model, self.service)
-        utilization = given.get(engine.sizing.utilization_argument, engine.sizing.utilization_default)
-        length = given.get(engine.sizing.length_argument, model.architecture.context)
+        given, size = engines.arguments(engine, model, self.service), engine.sizing
+        utilization = _or_default(given.get(size.utilization_argument), size.utilization_default)
+        length = _or_default(given.get(size.length_argument), model.architecture.context)
         if isinstance(utilization, bool) or not isinstance(utilization, int | float) or not 0 < utilization <= 1:
             where = ("arguments", engine.sizing.utilization_argument)
             self.refuse(where, repr(utilization), "a number above 0 and up to 1", "correct it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -92,7 +93,7 @@ def _expected(item: Mapping[str, Any], model: type[BaseModel], where: Location) 
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = re.sub(r"//[^/@]*@", "//…@", repr(value))  # a password in an address is not to be repeated
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

@@ -3,6 +3,7 @@
 Sent to hosts by `driver/hostprogram.py`, which appends a call of `main`: standard library and Python 3.7 only.
 """
 
+import importlib
 import json
 import sys
 from importlib.machinery import ModuleSpec
@@ -35,7 +36,6 @@ class Embedded:
 
 def main(sources: dict, wanted: dict, deep: bool) -> None:  # type: ignore[type-arg]
     """Print the document of this host as one line on stdout."""
-    sys.meta_path.insert(0, Embedded(sources))  # type: ignore[arg-type]
-    from state.program import observe_and_compare  # noqa: PLC0415
-
-    sys.stdout.write(json.dumps(observe_and_compare(wanted, deep)) + "\n")
+    sys.meta_path.insert(0, Embedded(sources))
+    program = importlib.import_module(f"{PACKAGE}.program")
+    sys.stdout.write(json.dumps(program.observe_and_compare(wanted, deep)) + "\n")

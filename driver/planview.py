@@ -6,7 +6,8 @@ from driver.plan import Plan
 from driver.table import table
 from driver.units import count, size
 
-SHOWN = 60
+SHOWN = 60  # characters of a value
+NAMED = 4  # hosts of a row
 
 
 def text(plan: Plan, width: int) -> str:
@@ -17,26 +18,28 @@ def text(plan: Plan, width: int) -> str:
         return "".join(
             [*parts, f"no drift: {count(len(plan.hosts), 'host')} of site {plan.site} {verb} what the site says\n"]
         )
-    rows = [
-        [
-            change.host,
-            change.role,
-            change.what,
-            _short(change.before or "absent"),
-            _short(change.after),
-            _notes(plan, index),
-        ]
-        for index, change in enumerate(plan.changes)
-    ]
-    parts.insert(0, table(("host", "role", "what", "is", "will be", "why"), rows, width=width))
+    head = ("role", "what", "is -> will be", "hosts", "why")
+    parts.insert(0, table(head, _rows(plan), width=width))
     return "".join([*parts, *(f"{line}\n" for line in summary(plan))])
 
 
-def _notes(plan: Plan, index: int) -> str:
-    change = plan.changes[index]
-    extras = [size(change.bytes)] if change.bytes else []
-    extras += ["reboot"] if change.reboot else []
-    return f"{change.reason} [{', '.join(extras)}]" if extras else change.reason
+def _rows(plan: Plan) -> list[list[str]]:
+    """Return one row per change; hosts that need the very same share it."""
+    hosts: dict[tuple[str, ...], list[str]] = {}
+    for change in plan.changes:
+        extras = [size(change.bytes)] if change.bytes else []
+        extras += ["reboot"] if change.reboot else []
+        why = f"{change.reason} [{', '.join(extras)}]" if extras else change.reason
+        words = f"{_short(change.before or 'absent')} -> {_short(change.after)}"
+        hosts.setdefault((change.role, change.what, words, why), []).append(change.host)
+    return [[role, what, words, _names(names), why] for (role, what, words, why), names in hosts.items()]
+
+
+def _names(hosts: list[str]) -> str:
+    unique = list(dict.fromkeys(hosts))
+    if len(unique) <= NAMED:
+        return ", ".join(unique)
+    return f"{', '.join(unique[:NAMED])}, … ({len(unique)} in all)"
 
 
 def _short(text: str) -> str:
@@ -45,17 +48,16 @@ def _short(text: str) -> str:
 
 def summary(plan: Plan) -> list[str]:
     """Return the lines that say what the plan costs."""
-    lines = [
-        f"{count(len(plan.changes), 'change')} on {', '.join(plan.drifting)}; about {count(plan.minutes, 'minute')}"
-    ]
+    what = f"{count(len(plan.changes), 'change')} on {_names(plan.drifting)}"
+    lines = [f"{what}; about {count(plan.minutes, 'minute')}"]
     if plan.reboots:
-        lines.append(f"reboots: {', '.join(plan.reboots)}, once each")
-    stops = [f"{name} on {host}" for host, name in plan.stops()]
-    if stops:
-        lines.append(f"stops meanwhile: {', '.join(stops)}")
+        lines.append(f"reboots: {_names(plan.reboots)}, once each")
+    stopped: dict[str, list[str]] = {}
+    for host, name in plan.stops():
+        stopped.setdefault(name, []).append(host)
+    if stopped:
+        lines.append(f"stops meanwhile: {'; '.join(f'{name} on {_names(hosts)}' for name, hosts in stopped.items())}")
     if plan.bytes:
         per_host = {host: sum(change.bytes for change in plan.of(host)) for host in plan.drifting}
-        lines.append(
-            f"to move: {size(plan.bytes)} ({', '.join(f'{host} {size(moved)}' for host, moved in per_host.items())})"
-        )
+        lines.append(f"to move: {size(plan.bytes)}, at most {size(max(per_host.values()))} to one host")
     return lines

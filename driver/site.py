@@ -52,8 +52,13 @@ def _url(text: str) -> str:
 
 
 _WORD = "lower-case letters, digits and dashes"
+_FOLDER = r"(/(?!\.\.?(/|$))[A-Za-z0-9._+@-]+)"  # neither . nor ..
 Name = Annotated[str, AfterValidator(Matching(r"[a-z][a-z0-9-]{0,62}", f"a name of {_WORD}"))]
-ServiceName = Annotated[str, AfterValidator(Matching(r"[a-z][a-z0-9-]{0,31}", f"a name of up to 32 {_WORD}"))]
+# The Ray containers of a service carry its name behind ray-.
+ServiceName = Annotated[
+    str,
+    AfterValidator(Matching(r"(?!ray-)[a-z][a-z0-9-]{0,31}", f"a name of up to 32 {_WORD} that starts without ray-")),
+]
 Label = Annotated[
     str, AfterValidator(Matching(r"[A-Za-z0-9][A-Za-z0-9._+-]*", "a name of letters, digits, dots and dashes"))
 ]
@@ -65,9 +70,9 @@ Url = Annotated[str, AfterValidator(_url)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 HostPath = Annotated[
     str,
-    AfterValidator(Matching(r"(/[A-Za-z0-9._+@-]+){2,}", "an absolute path of at least two folders, without spaces")),
+    AfterValidator(Matching(_FOLDER + "{2,}", "an absolute path of at least two folders, without spaces")),
 ]
-MountPath = Annotated[str, AfterValidator(Matching(r"(/[A-Za-z0-9._+@-]+)+", "an absolute path without spaces"))]
+MountPath = Annotated[str, AfterValidator(Matching(_FOLDER + "+", "an absolute path without spaces"))]
 FilePath = Annotated[
     str, AfterValidator(Matching(r'[^"\n\r%,]+', "a path on this machine, relative to the folder of this file"))
 ]

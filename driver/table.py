@@ -37,7 +37,7 @@ def _drawn(head: Sequence[str], rows: Rows, width: int) -> str:
     from rich.table import Table
     from rich.text import Text
 
-    drawing = Table(box=SIMPLE_HEAD, pad_edge=False)
+    drawing = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in head:
         drawing.add_column(name, overflow="fold")
     for row in rows:

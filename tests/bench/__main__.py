@@ -1,4 +1,4 @@
-"""Speed of looking at a fleet that needs nothing: `python -m tests.bench [--sizes 1 10 40] [--repeat 5] [--write FILE]`.
+"""Speed of looking at a fleet that needs nothing: `python -m tests.bench [--sizes 1 10 40] [--repeat 5]`.
 
 All ways run in turn over the same hosts in one run, so that ratios hold when the machine is noisy; medians are printed.
 The floor is one `ssh HOST sudo python3 -` per host, all at once, with the program that `provision` itself sends.
@@ -74,7 +74,10 @@ def write_site(layout: Layout, name: str, nodes: list[Node]) -> Path:
     site["site"] = f"bench-{name}"
     site["hosts"] = [{**pattern, "name": node.name, "address": str(node.address)} for node in nodes]
     service = {key: value for key, value in site["services"][0].items() if key != "distributed"}
-    site["services"] = [{**service, "name": f"chat-{node.name}", "hosts": [node.name], "parallel": {"tensor": 1, "pipeline": 1}} for node in nodes]
+    site["services"] = [
+        {**service, "name": f"chat-{node.name}", "hosts": [node.name], "parallel": {"tensor": 1, "pipeline": 1}}
+        for node in nodes
+    ]
     site["connection"] |= {"identity_file": str(layout.identity), "known_hosts": str(layout.known_hosts)}
     for source in site["mirrors"]["apt"]:
         source["key_file"] = str(layout.archive_key)
@@ -93,7 +96,9 @@ def run_ok(words: list[str], site: Path) -> None:
     """Run the product and refuse a result that is not a success: a failed run must not count as a fast one."""
     done = provision(words, site)
     if done.returncode:
-        raise SystemExit(f"bench: provision {' '.join(words)}: exit {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+        raise SystemExit(
+            f"bench: provision {' '.join(words)}: exit {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        )
 
 
 def floor(site: Path, programs: dict[str, bytes]) -> None:
@@ -117,7 +122,12 @@ def floor(site: Path, programs: dict[str, bytes]) -> None:
 def pyinfra(site: Path, nodes: list[Node], layout: Layout) -> None:
     """Run thirty operations that change nothing with pyinfra."""
     inventory = site / "pyinfra_hosts.py"
-    data = {"ssh_user": "operator", "ssh_key": str(layout.identity), "ssh_known_hosts_file": str(layout.known_hosts), "_sudo": True}
+    data = {
+        "ssh_user": "operator",
+        "ssh_key": str(layout.identity),
+        "ssh_known_hosts_file": str(layout.known_hosts),
+        "_sudo": True,
+    }
     hosts = [(str(node.address), data) for node in nodes]
     inventory.write_text(f"hosts = {hosts!r}\n", encoding="utf-8")
     command = [str(ROOT / ".venv/bin/pyinfra"), "-y", str(inventory), PYINFRA_OPERATIONS]
@@ -156,15 +166,23 @@ def measure(layout: Layout, size: int, repeat: int) -> dict[str, float]:
 def render(table: list[dict[str, float]], repeat: int) -> str:
     """Return the measurements as a Markdown table with ratios."""
     lines = [
-        f"Median of {repeat} runs in seconds, {os.cpu_count()} cores for the controller and all hosts together; connections open.",
+        f"Median of {repeat} runs in seconds; {os.cpu_count()} cores for all; connections open.",
         "",
-        "| hosts | floor | second `up` | `plan` | `check` | pyinfra, 30 operations | up / floor | plan / floor | check / floor | pyinfra / up |",
+        "| hosts | floor | second `up` | `plan` | `check` | pyinfra, 30 operations "
+        "| up / floor | plan / floor | check / floor | pyinfra / up |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in table:
         cells = [f"{row[name]:.2f}" for name in ("floor", "up", "plan", "check", "pyinfra")]
-        ratios = [row["up"] / row["floor"], row["plan"] / row["floor"], row["check"] / row["floor"], row["pyinfra"] / row["up"]]
-        lines.append(f"| {int(row['hosts'])} | {' | '.join(cells)} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} |")
+        ratios = [
+            row["up"] / row["floor"],
+            row["plan"] / row["floor"],
+            row["check"] / row["floor"],
+            row["pyinfra"] / row["up"],
+        ]
+        lines.append(
+            f"| {int(row['hosts'])} | {' | '.join(cells)} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -1,14 +1,21 @@
 """Thirty pyinfra operations that change nothing on a converged host: the peer of the benchmark.
 
-Run by ``pyinfra <inventory> tests/bench/pyinfra_operations.py``; every operation states what already holds, so that a run
-is nothing but looking. The mix is that of a host role set: packages, files, directories, links, users, units, lines.
+Run by ``pyinfra <inventory> tests/bench/pyinfra_operations.py``; every operation states what already holds, so that
+a run is nothing but looking. The mix is that of a host role set: packages, files, directories, users, units, lines.
 """
 
 from __future__ import annotations
 
 from pyinfra.operations import apt, files, server, systemd
 
-for path in ("/usr/local/Ascend", "/usr/local/Ascend/driver", "/usr/local/Ascend/firmware", "/etc/docker", "/var/log", "/etc/systemd/system"):
+for path in (
+    "/usr/local/Ascend",
+    "/usr/local/Ascend/driver",
+    "/usr/local/Ascend/firmware",
+    "/etc/docker",
+    "/var/log",
+    "/etc/systemd/system",
+):
     files.directory(name=f"Directory {path}", path=path, present=True)
 
 for path in (
@@ -29,7 +36,7 @@ for line in ("root:x:0:0:.*", "daemon:x:1:1:.*", "sync:x:4:.*"):
     files.line(name=f"Line {line}", path="/etc/passwd", line=line, present=True)
 
 server.group(name="Group HwHiAiUser", group="HwHiAiUser")
-server.user(name="User HwHiAiUser", user="HwHiAiUser", shell="/bin/bash")
+server.user(name="User HwHiAiUser", user="HwHiAiUser", shell="/bin/bash")  # noqa: S604 - the login shell
 
 for unit in ("docker.service", "ssh.service", "dbus.service"):
     systemd.service(name=f"Unit {unit}", service=unit, running=True)

@@ -35,13 +35,8 @@ def output(host: Any, subject: str, command: str, *words: str) -> str:
     """Return the output of a command that has to end well, without blanks around it; fail with what it said."""
     result = host.run(command, *words)
     if result.rc != 0:
-        said = (result.stderr.strip() or result.stdout.strip()).splitlines()
-        fail(
-            host,
-            subject,
-            f"`{command.split(maxsplit=1)[0]}` to end with code 0",
-            f"code {result.rc}: {said[-1] if said else 'no output'}",
-        )
+        said = (result.stderr.strip() or result.stdout.strip() or "no output").splitlines()[-1]
+        fail(host, subject, "an answer", f"`{command.split(maxsplit=1)[0]}` ended with code {result.rc}: {said}")
     return str(result.stdout).strip()
 
 

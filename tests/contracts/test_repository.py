@@ -14,7 +14,11 @@ from .conftest import ROOT, read_yaml
 
 def tracked() -> list[Path]:
     names = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     return [ROOT / name for name in names.split("\0") if name and (ROOT / name).is_file()]
 
@@ -33,14 +37,18 @@ def test_ansible_settings_are_strict() -> None:
     assert "inventory" not in defaults
     assert defaults.getboolean("host_key_checking", fallback=True)
     assert not defaults.getboolean("inject_facts_as_vars", fallback=True)
-    assert settings["inventory"].getboolean("unparsed_is_failed") or settings["inventory"].getboolean("any_unparsed_is_failed")
+    assert settings["inventory"].getboolean("unparsed_is_failed") or settings["inventory"].getboolean(
+        "any_unparsed_is_failed"
+    )
 
 
 def test_no_task_uses_injected_facts_or_foreign_strategies() -> None:
     for path in [*ROOT.glob("roles/**/*.yml"), *ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/**/*.j2")]:
         text = path.read_text(encoding="utf-8")
         assert "strategy:" not in text, path
-        assert not re.search(r"\bansible_(distribution|os_family|kernel|architecture|hostname|default_ipv4)\b", text), path
+        assert not re.search(r"\bansible_(distribution|os_family|kernel|architecture|hostname|default_ipv4)\b", text), (
+            path
+        )
 
 
 def test_playbooks_are_static() -> None:

@@ -16,10 +16,36 @@ ROLES = role_folders()
 IDS = [role.name for role in ROLES]
 # Names that Ansible itself gives to a task, and the one observation that every role acts on.
 GIVEN = {
-    "ansible_facts", "ansible_check_mode", "ansible_connection", "ansible_run_tags", "inventory_hostname", "inventory_dir",
-    "host_state", "item", "omit", "lookup", "query", "true", "false", "none", "True", "False", "None", "role_path", "ansible_failed_result",
-    "ansible_failed_task", "ansible_managed", "play_hosts", "ansible_play_batch", "loop", "self", "range", "dict", "namespace", "now",
-}  # fmt: skip
+    "ansible_facts",
+    "ansible_check_mode",
+    "ansible_connection",
+    "ansible_run_tags",
+    "inventory_hostname",
+    "inventory_dir",
+    "host_state",
+    "item",
+    "omit",
+    "lookup",
+    "query",
+    "true",
+    "false",
+    "none",
+    "True",
+    "False",
+    "None",
+    "role_path",
+    "ansible_failed_result",
+    "ansible_failed_task",
+    "ansible_managed",
+    "play_hosts",
+    "ansible_play_batch",
+    "loop",
+    "self",
+    "range",
+    "dict",
+    "namespace",
+    "now",
+}
 ENGINE = SandboxedEnvironment()
 
 
@@ -49,7 +75,7 @@ def names_in(text: str) -> set[str]:
 
 
 def expressions(value: Any, key: str = "") -> list[str]:
-    """Return every template of a task: quoted ones, and the bare ones of when, that, until, changed_when, failed_when."""
+    """Return every template of a task: quoted ones, and the bare ones of `when` and its relatives."""
     if isinstance(value, dict):
         return [text for name, part in value.items() for text in expressions(part, str(name))]
     if isinstance(value, list):
@@ -115,7 +141,9 @@ def check_task(file: Path, task: dict[str, Any]) -> None:
     assert "ansible.builtin.shell" not in task, f"{where}: shell; use command with argv"
     if task.get("changed_when") is True:
         in_file = file.read_text(encoding="utf-8")
-        assert "when" in task or file.name != "main.yml" or file.parent.name == "handlers", f"{where}: changed without a comparing when {in_file[:0]}"
+        assert "when" in task or file.name != "main.yml" or file.parent.name == "handlers", (
+            f"{where}: changed without a comparing when {in_file[:0]}"
+        )
 
 
 def test_every_readme_block_is_up_to_date() -> None:

@@ -53,7 +53,9 @@ def catalog_words() -> set[str]:
     return {word.lower() for word in words}
 
 
-@pytest.mark.parametrize("path", [*DRIVER, *sorted((ROOT / "roles").glob("**/*.yml"))], ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [*DRIVER, *sorted((ROOT / "roles").glob("**/*.yml"))], ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_no_chip_name_and_no_version_literal(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     code = text
@@ -64,10 +66,16 @@ def test_no_chip_name_and_no_version_literal(path: Path) -> None:
             for node in ast.walk(tree)
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         }
-        strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        strings = [
+            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
         code = "\n".join(repr(value) for value in strings if value not in docs)
     else:
-        code = "\n".join(line.split(" #")[0] for line in text.splitlines() if "description:" not in line and "min_ansible_version" not in line)
+        code = "\n".join(
+            line.split(" #")[0]
+            for line in text.splitlines()
+            if "description:" not in line and "min_ansible_version" not in line
+        )
     found = [word for word in catalog_words() if re.search(rf"\b{re.escape(word)}\b", code.lower())]
     assert not found, f"{path}: {found} is data; it belongs to catalog/"
     assert not VERSION_LITERAL.search(code), f"{path}: {VERSION_LITERAL.search(code)}"
@@ -76,10 +84,18 @@ def test_no_chip_name_and_no_version_literal(path: Path) -> None:
 @pytest.mark.parametrize("path", DRIVER, ids=lambda path: path.name)
 def test_no_data_language_in_python_strings(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    documented = [node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
+    documented = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
     docs = {ast.get_docstring(node, clean=False) for node in documented}
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Constant) and isinstance(node.value, str)) or node.value in docs or node.value.count("\n") < 2:
+        if (
+            not (isinstance(node, ast.Constant) and isinstance(node.value, str))
+            or node.value in docs
+            or node.value.count("\n") < 2
+        ):
             continue
         try:
             parsed = yaml.safe_load(node.value)

@@ -1,4 +1,4 @@
-"""The main job in the order in which an operator meets it; each test goes on from where the one before left the site."""
+"""The main job as an operator meets it: each test goes on from where the one before left the site."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,14 +18,21 @@ import yaml
 from .site import HOSTS, MINUTE, ROOT, UNITS, answer, good, on, provision, witnesses
 
 ROLES = [
-    "host_baseline", "docker_engine", "npu_driver", "npu_firmware", "ascend_docker_runtime", "container_image", "model_store",
-    "ray_cluster", "inference_service",
-]  # fmt: skip
+    "host_baseline",
+    "docker_engine",
+    "npu_driver",
+    "npu_firmware",
+    "ascend_docker_runtime",
+    "container_image",
+    "model_store",
+    "ray_cluster",
+    "inference_service",
+]
 
 
 @pytest.fixture
 def broken_site(tmp_path: Path) -> Iterator[Path]:
-    """Yield a copy of the lab's site folder that a test may spoil; it stands beside the others so that relative paths hold."""
+    """Yield a copy of the lab's site that a test may spoil, beside the others so that relative paths hold."""
     folder = ROOT / "inventories" / f"e2e-{os.getpid()}"
     folder.mkdir()
     (folder / "site.yml").write_text((ROOT / "inventories/lab/site.yml").read_text(encoding="utf-8"), encoding="utf-8")
@@ -45,7 +52,9 @@ def test_01_an_unreachable_host_is_named_and_nothing_is_touched(broken_site: Pat
     assert "node2" in done.stderr
     assert "10.77.0.99" in done.stderr
     for host in HOSTS:
-        assert on(host, "ls -d /usr/local/Ascend /etc/docker /var/lib/provision 2>/dev/null | wc -l", check=False) == "0"
+        assert (
+            on(host, "ls -d /usr/local/Ascend /etc/docker /var/lib/provision 2>/dev/null | wc -l", check=False) == "0"
+        )
 
 
 def test_02_the_plan_of_bare_hosts_names_every_role() -> None:
@@ -59,10 +68,13 @@ def test_02_the_plan_of_bare_hosts_names_every_role() -> None:
 def test_03_a_killed_run_is_finished_by_the_next_one() -> None:
     first = subprocess.Popen(
         [sys.executable, "-m", "driver", "--inventory", "lab", "up", "--yes"],
-        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     limit = time.monotonic() + 10 * MINUTE
-    while not on("node1", "pgrep -f \"npu-driver.*[.]run\" | head -1", check=False):
+    while not on("node1", 'pgrep -f "npu-driver.*[.]run" | head -1', check=False):
         assert first.poll() is None, "the run ended before its driver installer was seen"
         assert time.monotonic() < limit
         time.sleep(0.5)
@@ -87,7 +99,7 @@ def test_05_the_checks_are_green_and_leave_their_papers() -> None:
     done = provision("check")
     output = good(done)
     run = newest_run("check")
-    suite = ET.parse(run / "junit.xml").getroot()
+    suite = ET.parse(run / "junit.xml").getroot()  # noqa: S314 - our own file
     cases = list(suite.iter("testcase"))
     assert len(cases) > 30
     assert not list(suite.iter("failure"))
@@ -95,68 +107,39 @@ def test_05_the_checks_are_green_and_leave_their_papers() -> None:
     assert {host for host in HOSTS if any(host in str(case.attrib) for case in cases)} == set(HOSTS)
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "http-equiv" not in page
-    assert "src=\"http" not in page
+    assert 'src="http' not in page
     assert str(run) in output
 
 
 def newest_run(verb: str) -> Path:
-    return max((path for path in (ROOT / "runs").iterdir() if path.name.endswith(f"-{verb}")), key=lambda path: path.stat().st_mtime)
+    return max(
+        (path for path in (ROOT / "runs").iterdir() if path.name.endswith(f"-{verb}")),
+        key=lambda path: path.stat().st_mtime,
+    )
 
 
-@dataclass(frozen=True)
-class Fault:
-    """One thing that breaks: where, how, the roles whose drift it is, what the check has to say, and what may be touched."""
-
-    name: str
-    host: str
-    command: str
-    roles: list[str]
-    says: str
-    may_touch: tuple[str, ...]
-    reboots: bool = False
+FAULTS = yaml.safe_load((Path(__file__).parent / "faults.yml").read_text(encoding="utf-8"))
 
 
-SHARD = "/data/models/tiny-qwen2/model-00002-of-00004.safetensors"
-FAULTS = [
-    Fault("the service is stopped", "node1", "systemctl stop provision-chat.service", ["inference_service"], "8006", ("units",)),
-    Fault("a shard is truncated", "node2", f"truncate -s 1000 {SHARD}", ["model_store"], "model-00002-of-00004", (SHARD,)),
-    Fault(
-        "the runtime entry is broken", "node2",
-        "sed -i s,Ascend-Docker-Runtime/ascend-docker-runtime,nowhere/ascend-docker-runtime, /etc/docker/daemon.json",
-        ["ascend_docker_runtime"], "ascend-docker-runtime", ("units", "/etc/docker/daemon.json"),
-    ),
-    Fault(
-        "the image is deleted", "node2",
-        "systemctl stop provision-ray-chat.service; docker rmi -f $(docker images -q --no-trunc | sort -u)",
-        ["container_image", "ray_cluster"], "vllm-ascend", ("units",),
-    ),
-    Fault(
-        "a wrong driver version is in place", "node2", "sed -i s/^Version=.*/Version=24.1.rc3/ /usr/local/Ascend/driver/version.info",
-        ["npu_driver"], "24.1.rc3", ("units", "boot", "/usr/local/Ascend/driver/version.info", "/etc/ascend_install.info"), reboots=True,
-    ),
-    Fault("a device node is gone", "node2", "rm /dev/davinci5", ["npu_driver"], "/dev/davinci5", ("units", "boot"), reboots=True),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
-def test_06_a_fault_is_found_planned_and_mended_alone(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["name"].replace(" ", "-"))
+def test_06_a_fault_is_found_planned_and_mended_alone(fault: dict[str, Any]) -> None:
     before = {host: witnesses(host) for host in HOSTS}
-    on(fault.host, fault.command)
+    on(fault["host"], fault["command"])
     red = provision("check")
     assert red.returncode == 6, red.stdout + red.stderr
-    assert fault.host in red.stdout + red.stderr
-    assert fault.says in red.stdout + red.stderr
+    assert fault["host"] in red.stdout + red.stderr
+    assert fault["says"] in red.stdout + red.stderr
     plan = answer("plan")
     drifting = {host: sorted({change["role"] for change in found["changes"]}) for host, found in plan["hosts"].items()}
-    others = [host for host in HOSTS if host != fault.host]
-    assert drifting[fault.host] == sorted(fault.roles), plan
-    # A service across hosts stands or falls with its parts: what depends on the broken host may be red on the head, nothing else.
+    others = [host for host in HOSTS if host != fault["host"]]
+    assert drifting[fault["host"]] == sorted(fault["roles"]), plan
+    # A service across hosts stands or falls with its parts; nothing else may be red elsewhere.
     assert all(set(drifting[host]) <= {"ray_cluster", "inference_service"} for host in others), plan
     good(provision("up", "--yes"))
     assert answer("plan")["drift"] is False
     for host in HOSTS:
         after = witnesses(host)
-        allowed = set(fault.may_touch) if host == fault.host else {"units"}
+        allowed = set(fault["may_touch"]) if host == fault["host"] else {"units"}
         touched = {name for name in before[host] if before[host][name] != after.get(name)}
         assert touched <= allowed, f"{host}: {touched - allowed} was touched"
     good(provision("check"))

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _give_up(f"Error: {error}", error.exit_code)
     except KeyboardInterrupt:
         return _give_up("stopped; what was made stays, `lab up` goes on from there", INTERRUPTED)
+    except Exception:  # our bug: told in full, and nothing of it left running
+        return _give_up(traceback.format_exc(), 1)
     if options.json:
         sys.stdout.write(json.dumps({**state, "seconds": round(progress.elapsed, 1), "stages": progress.stages}) + "\n")
     elif options.verb != "down":

@@ -36,7 +36,6 @@ def _entry(wanted: Wanted, facts: Facts, stops: list[str]) -> list[Item]:
     entry = runtimes.get(NAME) if isinstance(runtimes, dict) else None
     in_file = entry.get("path") if isinstance(entry, dict) else None
     waiting = _not_in_effect(wanted, docker, path)
-    stops = stops if waiting else []
     default = content.get("default-runtime")
     items = []
     if in_file != path:

@@ -50,6 +50,8 @@ def _options(options: Facts, docker: Facts, stops: list[str]) -> list[Item]:
         seen = listing(["%s=%s" % (key, found["content"][key]) for key in wrong if key in found["content"]]) or None
         return [item("daemon.json", seen, to, "keys of the site differ", stops=stops, detail={"keys": wrong})]
     waiting = _not_in_effect(options, docker)
+    if docker["active"] and docker["restart_owed"]:
+        waiting = [*waiting, "the last change of daemon.json"]
     if docker["active"] and waiting:
         reason = "daemon.json has it, the running dockerd does not know it: it was not restarted"
         return [item("docker restart", "not in effect: %s" % listing(waiting), "in effect", reason, stops=stops)]

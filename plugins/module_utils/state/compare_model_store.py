@@ -38,5 +38,5 @@ def _fault(model: Facts, found: Facts | None) -> tuple[str | None, str, int] | N
         texts = ["%s: %s" % (entry["file"], entry["reason"]) for entry in found["bad"]]
         known = sum(entry["bytes"] for entry in found["bad"])
         rest = max(whole - found["bytes"], 0)
-        return "%d bad files of %d" % (len(texts), found["files"]), listing(texts, 3), max(known, rest)
+        return "bad files: %d of %d" % (len(texts), found["files"]), listing(texts, 3), max(known, rest)
     return None

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
 DAEMON_JSON = "/etc/docker/daemon.json"
+# Left by the roles when they write daemon.json, removed by the restart that makes it effective.
+RESTART_MARK = "/run/provision/docker-restart-needed"
 TIMEOUT_SECONDS = 20.0
 OK = 200
 _CARD = re.compile(r"^/dev/davinci(\d+)$")
@@ -29,7 +31,7 @@ def absent() -> Facts:
     return {
         "installed": False, "active": False, "version": None, "api_error": "", "daemon_json": daemon_json(),
         "runtimes": {}, "default_runtime": None, "insecure_registries": [], "images": [], "containers": [],
-        "root": None,
+        "root": None, "restart_owed": os.path.exists(RESTART_MARK),
     }  # fmt: skip
 
 

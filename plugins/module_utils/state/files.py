@@ -21,6 +21,16 @@ def text(path: str) -> str | None:
         return None
 
 
+def tail(path: str, size: int = 1 << 16) -> str:
+    """Return the last *size* bytes of *path* as text, "" when it cannot be read."""
+    try:
+        with open(path, "rb") as source:
+            source.seek(max(0, os.fstat(source.fileno()).st_size - size))
+            return source.read(size).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def line(path: str) -> str:
     """Return the content of a one-line file without blanks at its ends, "" when there is none."""
     return (text(path) or "").strip()

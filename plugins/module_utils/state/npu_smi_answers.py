@@ -51,12 +51,14 @@ def find_error(lines: list[Line]) -> str | None:
     return next((text for text in reversed(spoken) if _ERROR.search(text)), None)
 
 
-def other_answer(lines: list[Line]) -> str:
-    """Return a note on what the text is, as it has no table of `npu-smi info`."""
+def other_answer(lines: list[Line]) -> tuple[str | None, str]:
+    """Return the command that prints such a text, if we know it, and a note that it is not the table."""
     for command, pattern in _OTHERS:
         for line in lines:
             if re.search(pattern, line.text, re.IGNORECASE):
-                return line.quoted("this is the answer of `%s`, expected the table of `npu-smi info`" % command)
+                return command, line.quoted(
+                    "this is the answer of `%s`, expected the table of `npu-smi info`" % command
+                )
     first = next((line for line in lines if line.text), None)
     what = "no table of `npu-smi info` in the text"
-    return first.quoted(what) if first else what + ", it is empty"
+    return None, first.quoted(what) if first else what + ", it is empty"

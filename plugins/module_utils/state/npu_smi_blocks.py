@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from . import npu_smi_headings as h
 from . import npu_smi_lines as ln
-from .npu_smi_cells import WHOLE, assign, has_type
+from .npu_smi_cells import WHOLE, assign, has_type, split_values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .npu_smi_headings import Heading, HeadingLine
-    from .npu_smi_lines import Line
+    from .npu_smi_lines import Line, Notes
     from .npu_smi_table import Group, Section
 
 
 class Row:
     """One row read below one heading line: a text per heading, None where a cell is not clear; *faults* counts."""
 
-    __slots__ = ("cells", "faults", "head", "line")
+    __slots__ = ("cells", "crowded", "faults", "head", "line")
 
     def __init__(self, head: HeadingLine, line: Line) -> None:
         """Read *line* below *head*; both must have the same number of cells."""
         self.head, self.line = head, line
         aligned = [cell.start for cell in head.line.cells] == [cell.start for cell in line.cells]
         self.faults = 0
+        self.crowded = False  # more values than headings in a cell: parts of two rows?
         self.cells: list[list[str] | None] = []
         for place, headings in enumerate(head.cells):
             values = assign(headings, line.cells[place].text, aligned)
             if headings or values != []:
                 right = values is not None and all(has_type(headings[at], text) for at, text in enumerate(values))
                 self.faults += not right
+            self.crowded |= values is None and len(split_values(line.cells[place].text)) > len(headings)
             self.cells.append(values)
 
     def texts(self, kind: str) -> list[str | None]:
@@ -59,6 +61,15 @@ class Block:
         """Return what stands below every heading of *kind*, with its line."""
         return [(text, row.line) for row in self.rows for text in row.texts(kind)]
 
+    def narrow(self, kind: str) -> bool:
+        """Tell whether the cell of *kind* is what made its row shorter than the headings."""
+        return any(
+            row.line.short and len(row.line.cells[place].text) < len(row.head.line.cells[place].text)
+            for row in self.rows
+            for place, cell in enumerate(row.head.cells)
+            if any(heading.kind == kind for heading in cell)
+        )
+
 
 def fitting(heads: list[HeadingLine], line: Line) -> dict[int, Row]:
     """Return the readings of *line*, by heading line, that have no fault."""
@@ -74,7 +85,7 @@ def fitting(heads: list[HeadingLine], line: Line) -> dict[int, Row]:
 class Blocks:
     """Builds the blocks of one table; what does not fit goes to *notes*."""
 
-    def __init__(self, section: Section, notes: list[str]) -> None:
+    def __init__(self, section: Section, notes: Notes) -> None:
         """Read all rows of *section*."""
         self.heads = section.heads
         self.notes = notes
@@ -113,7 +124,7 @@ class Blocks:
         if line.kind != ln.ROW or len(line.cells) != len(self.heads[place].cells):
             return None
         row = Row(self.heads[place], line)
-        return row if row.faults == 1 else None
+        return row if row.faults == 1 and not row.crowded else None
 
     def _continues(self, fit: dict[int, Row]) -> bool:
         """Tell whether a second row alone can only be the next chip of the card above it."""
@@ -129,7 +140,7 @@ class Blocks:
 
     def _drop_pending(self) -> None:
         for row in self._pending:
-            self.notes.append(row.line.quoted("a row without the other rows of its chip"))
+            self.notes.damage(row.line.quoted("a row without the other rows of its chip"))
             self._last = None
         self._pending = []
 
@@ -142,7 +153,7 @@ class Blocks:
             what = "a row that fits no heading line"
             if len(line.cells) not in cells:
                 what += " (%d cells, the headings have %s)" % (len(line.cells), " or ".join(map(str, cells)))
-        self.notes.append(line.quoted(what))
+        self.notes.damage(line.quoted(what))
 
 
 def headings_of(section: Section, kind: str) -> list[tuple[Heading, Line]]:

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 NOTHING = re.compile(r"NA|N/A|-+|null", re.IGNORECASE)  # what the tool prints for "there is no value"
 WHOLE = re.compile(r"[0-9]{1,9}")
 BUS_ID = re.compile(r"(?:[0-9A-Fa-f]{4,8}:)?[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}[.][0-7]")
-WORDS = re.compile(r"[A-Za-z][A-Za-z]*(?:[ _-][A-Za-z]+)*")
+HEALTH = re.compile(r"(?:(?:General|Minor|Major|Important|Critical|Urgent) )?[A-Za-z]{2,20}", re.IGNORECASE)
+MODEL = re.compile(r"(?=.{1,40}$)[A-Za-z0-9][A-Za-z0-9._()/+-]*(?: [A-Za-z0-9(][A-Za-z0-9._()/+-]*){0,4}")
 USED_OF_TOTAL = re.compile(r"([^\s/]+)\s*/\s*([^\s/]+)")
 
+_RATIO = re.compile(r"[0-9]+\s*/\s*[0-9]+")
 _PAIR_TYPE = re.compile(r"[^/]+/[^/]+")
 _NUMBER_TYPE = re.compile(r"-?[0-9]+(?:[.][0-9]+)?[A-Za-z%]*")
 _COUNT_TYPE = re.compile(r"-?[0-9][0-9.,]*\s?[A-Za-z]*")
@@ -23,7 +25,7 @@ _TYPES = {
     h.NPU: WHOLE,
     h.CHIP: WHOLE,
     h.ID: WHOLE,
-    h.HEALTH: WORDS,
+    h.HEALTH: HEALTH,
     h.BUS: BUS_ID,
     h.NUMBER: _NUMBER_TYPE,
     h.PAIR: _PAIR_TYPE,
@@ -54,8 +56,10 @@ def has_type(heading: Heading, text: str) -> bool:
     """Tell whether *text* can be a value of *heading*; an empty one can."""
     if not text or NOTHING.fullmatch(text):
         return True
-    if heading.kind in h.TEXTS:
-        return not BUS_ID.fullmatch(text) and not re.fullmatch(r"[0-9]+\s*/\s*[0-9]+", text)
+    if heading.kind == h.NAME:
+        return bool(MODEL.fullmatch(text)) and not BUS_ID.fullmatch(text) and not _RATIO.fullmatch(text)
+    if heading.kind == h.PROCESS_NAME:
+        return not BUS_ID.fullmatch(text) and not _RATIO.fullmatch(text)
     pattern = _TYPES.get(heading.kind)
     return pattern is None or bool(pattern.fullmatch(text))
 
@@ -69,8 +73,7 @@ def assign(headings: list[Heading], text: str, aligned: bool) -> list[str] | Non
         return [""] * len(headings)
     if len(headings) == 1:
         return [" ".join(text.split())]
-    text = _NOT_AVAILABLE.sub("NA ", text)  # three characters again, so columns stay
-    tokens = [Value(found.start(), found.end(), found.group()) for found in _TOKEN.finditer(text)]
+    tokens = split_values(text)
     groups = _groups(text, tokens)
     candidates = [_in_order(headings, groups, aligned), _in_order(headings, tokens, aligned)]
     candidates.append(_in_order(headings, _with_long_text(headings, tokens), aligned))
@@ -79,6 +82,12 @@ def assign(headings: list[Heading], text: str, aligned: bool) -> list[str] | Non
         if values is not None and all(has_type(heading, values[place]) for place, heading in enumerate(headings)):
             return values
     return None
+
+
+def split_values(text: str) -> list[Value]:
+    """Return the words of a cell; `used / total` is one."""
+    text = _NOT_AVAILABLE.sub("NA ", text)  # three characters again, so columns stay
+    return [Value(found.start(), found.end(), found.group()) for found in _TOKEN.finditer(text)]
 
 
 def _groups(text: str, tokens: list[Value]) -> list[Value]:

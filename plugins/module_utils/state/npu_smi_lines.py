@@ -30,9 +30,12 @@ class Cell:
 
 
 class Line:
-    """One line: its number from 1, its kind, its text without indentation, and the cells of a row."""
+    """One line: its number from 1, its kind, its text without indentation, and the cells of a row.
 
-    __slots__ = ("cells", "kind", "number", "text")
+    *short* is set on rows that are shorter than the others of their table: they may have lost characters.
+    """
+
+    __slots__ = ("cells", "kind", "number", "short", "text")
 
     def __init__(self, number: int, kind: str, text: str, cells: list[Cell]) -> None:
         """Take the line; *cells* is empty unless *kind* is ROW."""
@@ -40,6 +43,7 @@ class Line:
         self.kind = kind
         self.text = text
         self.cells = cells
+        self.short = False
 
     def quoted(self, what: str) -> str:
         """Return *what* with the place: `what, line N: the line`."""
@@ -47,11 +51,41 @@ class Line:
         return f"{what}, line {self.number}: {text if len(text) <= SHOWN else text[:SHOWN] + '…'}"
 
 
+class Notes:
+    """What is not understood; *damaged* when rows were lost, cut or mixed, so that others may have suffered, too."""
+
+    __slots__ = ("damaged", "texts")
+
+    def __init__(self) -> None:
+        """Start with nothing noted."""
+        self.texts: list[str] = []
+        self.damaged = False
+
+    def add(self, text: str) -> None:
+        """Note something that is whole but not understood."""
+        self.texts.append(text)
+
+    def damage(self, text: str) -> None:
+        """Note a sign that the output is not what the tool wrote."""
+        self.texts.append(text)
+        self.damaged = True
+
+
 def read_lines(text: str) -> list[Line]:
     """Return the lines of *text*; colours, byte order marks, tabs and frame characters are made plain."""
     text = _INVISIBLE.sub("", _ESCAPES.sub("", text)).replace("\r\n", "\n").replace("\r", "\n")
     text = _SPACE.sub(" ", text).translate(_FRAME)
     return [_line(number, line.expandtabs().strip()) for number, line in enumerate(text.split("\n"), start=1)]
+
+
+def shorter(lines: list[Line], width: int) -> list[Line]:
+    """Return the rows among *lines* that are shorter than *width* while two thirds of them are not.
+
+    The tool pads every row to the width of its headings, so a shorter row has lost characters, and what is left of a
+    number could pass for one. A longer row only holds a value that is wider than its column.
+    """
+    short = [line for line in lines if line.kind == ROW and len(line.text) < width]
+    return short if 3 * len(short) <= len(lines) else []
 
 
 def _line(number: int, text: str) -> Line:

@@ -17,6 +17,11 @@ _PROCESS_KINDS = {h.PID, h.PROCESS_NAME, h.PROCESS_MEMORY}
 _CHIP_KINDS = {h.NAME, h.HEALTH, h.BUS, h.MEMORY, h.HBM}
 
 
+IDLE = re.compile(
+    r"\|\s*No running process(?:es)?(?: found)?(?: in NPU ([0-9]{1,9})(?: Chip [0-9]+)?)?[\s.|]*", re.IGNORECASE
+)
+
+
 class Group:
     """Rows that no border separates; *closed* when a border follows."""
 
@@ -67,6 +72,13 @@ class Section:
             self.groups[-1].closed = True
             self.groups.append(Group())
 
+    def mark_short(self) -> None:
+        """Mark the rows that may have lost characters."""
+        heads = [head.line for head in self.heads]
+        rows = [line for group in self.groups for line in group.rows]
+        for line in ln.shorter([*heads, *rows], min(len(line.text) for line in heads)):
+            line.short = not IDLE.fullmatch(line.text)
+
     def takes_heading(self, head: h.HeadingLine) -> bool:
         """Tell whether *head* is one more heading line of this table."""
         return not self.started and bool(_PROCESS_KINDS.intersection(head.kinds())) == bool(
@@ -77,8 +89,8 @@ class Section:
 class Layout:
     """All that has the form of a table; *strays* are lines with bars that belong to none."""
 
-    def __init__(self, lines: list[Line]) -> None:
-        """Sort *lines* into titles, sections and strays."""
+    def __init__(self, lines: list[Line], strict: bool) -> None:
+        """Sort *lines* into titles, sections and strays; *strict* distrusts rows that may have lost characters."""
         self.titles: list[Line] = []
         self.sections: list[Section] = []
         self.strays: list[Line] = []
@@ -91,9 +103,25 @@ class Layout:
             elif line.kind == ln.ROW and any(cell.text.strip() for cell in line.cells):
                 self._row(line)
 
+        for section in self.sections:
+            section.mark_short()
+        widths = {len(line.text) for line in lines if line.kind == ln.BORDER}
+        for line in self.titles:
+            line.short = bool(widths) and len(line.text) not in widths
+        if strict:
+            self._break_short([line for line in lines if line.kind == ln.BORDER])
+
     def of_kind(self, kind: str) -> list[Section]:
         """Return the tables about *kind*."""
         return [section for section in self.sections if section.kind == kind]
+
+    def _break_short(self, borders: list[Line]) -> None:
+        for line in [line for section in self.sections for group in section.groups for line in group.rows]:
+            if line.short:
+                line.kind, line.cells = ln.BROKEN, []
+        width = max([len(line.text) for line in borders], default=0)
+        for line in ln.shorter([*borders, *self.titles], width):
+            line.kind = ln.BROKEN
 
     def _row(self, line: Line) -> None:
         head = h.read_heading_line(line)
@@ -102,6 +130,7 @@ class Layout:
             self._open = None
         elif head and self._open and self._open.takes_heading(head):
             self._open.heads.append(head)
+            self._open.borders = 0
         elif head:
             self._begin(head)
         elif self._open and not h.has_values(line) and not self._open.started and not self._open.borders:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import apt, boot, docker, files, host, models, npu, processes, ray, reboot, services, units, vendor
+from . import apt, boot, docker, files, grpc, host, models, npu, processes, ray, reboot, services, units, vendor
 from .workers import Notes, Worker
 
 TYPE_CHECKING = False
@@ -131,7 +131,7 @@ def _container(name: str, docker_facts: Facts) -> Facts:
 
 
 def _ray(wanted: Wanted, notes: Notes, docker_facts: Facts) -> dict[str, Worker]:
-    """Ask Ray on the head of every cluster; a worker knows nothing that the head does not know better."""
+    """Ask Ray about every cluster that this host is a member of."""
     return {
         member["name"]: Worker(notes, "ray " + member["name"], ray.unknown(""), _cluster, member, docker_facts)
         for member in wanted.get("ray_cluster", {}).get("members", [])
@@ -139,8 +139,14 @@ def _ray(wanted: Wanted, notes: Notes, docker_facts: Facts) -> dict[str, Worker]
 
 
 def _cluster(member: Facts, docker_facts: Facts) -> Facts:
-    if member["role"] != "head" or not _container(member["container"], docker_facts)["container_running"]:
+    if not _container(member["container"], docker_facts)["container_running"]:
         return ray.unknown("")
+    try:
+        return ray.usage(member["head_address"], member["port"], member["resource"])
+    except (grpc.GrpcError, ValueError) as error:
+        if member["role"] != "head":
+            return ray.unknown("%s:%d: %s" % (member["head_address"], member["port"], error))
+    # costs a second of somebody's processor, so only the head does it
     return ray.status(member["container"], member["resource"])
 
 

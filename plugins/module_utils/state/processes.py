@@ -55,7 +55,7 @@ def _cards(folder: str) -> list[int]:
 
 def _pids(proc: str) -> list[str]:
     own = str(os.getpid())
-    return [name for name in os.listdir(proc) if name.isdigit() and name != own]
+    return sorted((name for name in os.listdir(proc) if name.isdigit() and name != own), key=int)
 
 
 def _read(path: str) -> bytes:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 INSTALL_INFO = "/etc/ascend_install.info"
 # What a whole installation has besides version.info; the installer brings upgrade-tool as one of the last files.
 PROOF = {"driver": "tools/upgrade-tool", "firmware": ""}
-BOOTED = 16
+LOG = "/var/log/ascend_seclog/ascend_install.log"
+LOG_TAG = {"driver": "[Driver]", "firmware": "[Firmware]"}
+RUNTIME_LIST = "/etc/ascend-docker-runtime.d/base.list"
+_DONE = re.compile(r"package \w+ successfully", re.IGNORECASE)
 _OBJECT = re.compile(r"\{([^{}]*)\}")
 
 
@@ -46,6 +49,9 @@ def package(product: str, folder: str, root: str = "") -> Facts:
     if proof and files.kind(root + os.path.join(path, proof)) != "file":
         missing.append(os.path.join(path, proof))
     present = bool(files.names(root + path))
+    if unfinished(files.tail(root + LOG), LOG_TAG[product]):
+        # an upgrade that was cut short leaves the old files beside the new version.info
+        missing.append("the end of the installation that %s shows" % LOG)
     return {
         "path": path,
         "present": present,
@@ -54,6 +60,17 @@ def package(product: str, folder: str, root: str = "") -> Facts:
         "missing": missing if present else [],
         "changed": _changed(root + info),
     }
+
+
+def unfinished(log: str, tag: str) -> bool:
+    """Return whether the last installation of *tag* in the vendor's log began to change files and did not succeed.
+
+    A run that was refused before it changed anything does not count, nor does a log that is rotated away.
+    """
+    lines = [line for line in log.splitlines() if tag in line]
+    starts = [number for number, line in enumerate(lines) if "Start time" in line]
+    last = "\n".join(lines[starts[-1] :]) if starts else ""
+    return "upgradePercentage" in last and not _DONE.search(last)
 
 
 def _changed(path: str) -> float:
@@ -77,7 +94,7 @@ def runtime_info(folder: str, root: str = "") -> Facts:
     path = os.path.join(folder, "Ascend-Docker-Runtime")
     values = files.pairs(files.text(root + os.path.join(path, "ascend_docker_runtime_install.info")))
     binary = os.path.join(path, "ascend-docker-runtime")
-    missing = [] if files.kind(root + binary) == "file" else [binary]
+    missing = [needed for needed in (binary, RUNTIME_LIST) if files.kind(root + needed) != "file"]
     version = values.get("version") or None
     return {
         "path": binary,

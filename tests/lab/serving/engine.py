@@ -20,7 +20,8 @@ from tests.lab.serving.registry import Registry
 
 HERE = Path(__file__).parent
 SETTINGS = HERE / "engine.json"
-INPUTS = ("engine.json", "engine-requirements.txt", "engine.py", "image.py", "packages.py", "warm.py")
+INPUTS = ("engine.json", "engine-requirements.txt", "image.py", "packages.py", "warm.py")
+TREE = "site"
 LABEL = "provision.lab.inputs"
 MACHINES = {"x86_64": "amd64"}  # vLLM's kernels for other processors exist, but were never tried here
 
@@ -48,10 +49,13 @@ def build_engine_image(cache: Path, registry: str, report: Report, base_root: Pa
     work.mkdir(parents=True)
     layers = _build_layers(work, cache, settings, base_root, report)
     config = write_config(work / "config.json", settings["config"], layers, {LABEL: key}, MACHINES[platform.machine()])
-    for number, blob in enumerate([*layers, config], start=1):
-        report(f"engine image: pushing {number} of {len(layers) + 1}, {blob.size / 1e6:.1f} MB")
-        store.push(blob)
-    digest = store.tag(manifest(config, layers), settings["tag"])
+    with ThreadPoolExecutor(max_workers=1) as cleaner:  # its twenty thousand files take as long to go as the push does
+        cleaner.submit(shutil.rmtree, work / TREE)
+        for number, blob in enumerate([*layers, config], start=1):
+            report(f"engine image: pushing {number} of {len(layers) + 1}, {blob.size / 1e6:.1f} MB")
+            store.push(blob)
+            blob.path.unlink()
+        digest = store.tag(manifest(config, layers), settings["tag"])
     shutil.rmtree(work)
     return digest
 
@@ -91,7 +95,7 @@ def _digest_in(store: Registry, tag: str, key: str) -> str | None:
 
 def _build_layers(work: Path, cache: Path, settings: Settings, base_root: Path | None, report: Report) -> list[Blob]:
     """Return the layers, bottom first. Base and libraries are written while the byte code is still being made."""
-    tree = work / "site"
+    tree = work / TREE
     with ThreadPoolExecutor(max_workers=2) as workers:
         base = workers.submit(base_layer, work / "base.tar", cache, settings, base_root, report)
         install(tree, cache, report)

@@ -2,6 +2,7 @@
 
 Serves every folder `ROOT/<owner>/<name>` as a model repository with one commit, whose id is made from the content.
 Hugging Face calls its branch `main` and ModelScope `master`; both names, and the id itself, work on both.
+Longer than our other modules because it is one file on purpose: the service host gets it by copying that.
 """
 
 import argparse

@@ -63,6 +63,7 @@ class LayerWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._seen: set[str] = set()  # Docker refuses a layer that names a path twice, be it a folder
         self._file = HashingFile(path)
         self._tar = tarfile.open(  # noqa: SIM115 - __exit__ closes it
             fileobj=self._file, mode="w|", format=tarfile.GNU_FORMAT, bufsize=1 << 20
@@ -85,8 +86,8 @@ class LayerWriter:
     def add_folder(self, name: str, mode: int = 0o755) -> None:
         """Add an empty folder."""
         entry = tarfile.TarInfo(name)
-        entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, mode, EPOCH
-        self._tar.addfile(entry)
+        entry.type, entry.mode = tarfile.DIRTYPE, mode
+        self._add(entry, None)
 
     def add_tree(self, root: Path, prefix: str, keep: Keep) -> None:
         """Add what is below *root* as *prefix*/…, when *keep* says so of the path relative to *root*."""
@@ -102,11 +103,14 @@ class LayerWriter:
         """Add the members of another tar archive, compressed or not, when *keep* says so of their path."""
         with tarfile.open(fileobj=source, mode="r|*") as archive:
             for entry in archive:
-                entry.name = entry.name.removeprefix("./")
+                entry.name = entry.name.removeprefix("./").rstrip("/")
                 if entry.name not in ("", ".") and keep(entry.name):
                     self._add(entry, archive.extractfile(entry) if entry.isreg() else None)
 
     def _add(self, entry: tarfile.TarInfo, content: IO[bytes] | None) -> None:
+        if entry.name in self._seen:
+            return
+        self._seen.add(entry.name)
         entry.uid, entry.gid, entry.uname, entry.gname, entry.mtime = _owner(entry)
         entry.pax_headers = {}
         if content is None:

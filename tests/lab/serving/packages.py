@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.serving.image import EPOCH, Blob, Keep, LayerWriter
+from tests.lab.site.errors import LabError
 
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "engine-requirements.txt"
@@ -27,7 +28,7 @@ Report = Callable[[str], None]
 Settings = dict[str, Any]
 
 
-class BuildError(Exception):
+class BuildError(LabError):
     """The engine image cannot be built here."""
 
 

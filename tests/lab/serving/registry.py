@@ -6,11 +6,12 @@ from urllib.parse import urljoin
 import requests
 
 from tests.lab.serving.image import CONFIG_TYPE, MANIFEST_TYPE, Blob
+from tests.lab.site.errors import LabError
 
 TIMEOUT_SECONDS = 300
 
 
-class RegistryError(Exception):
+class RegistryError(LabError):
     """The registry did not do what it was asked."""
 
 
@@ -64,7 +65,8 @@ class Registry:
         try:
             answer = self._session.request(method, url, headers=headers, data=data, timeout=TIMEOUT_SECONDS)  # type: ignore[arg-type]
         except requests.RequestException as error:
-            raise RegistryError(f"{method} {url}: {error}; is the lab's registry running?") from error
+            reason = str(error).rpartition(": ")[2].strip("')")
+            raise RegistryError(f"{method} {url}: {reason}; is the registry of the simulated site up?") from error
         if answer.status_code not in wanted:
             expected = " or ".join(map(str, sorted(wanted)))
             found = f"status {answer.status_code}, expected {expected}: {answer.text[:300]}"

@@ -24,6 +24,7 @@ PACKAGES = {
     "ip": "iproute2",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
+    "setpriv": "util-linux",
     "unshare": "util-linux",
     "tar": "tar",
 }
@@ -69,17 +70,18 @@ def require(*names: str) -> None:
 def run(
     argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> None:
-    """Run *argv* to its end, with its output appended to *log*.
+    """Run *argv* to its end, with its output appended to *log*; it does not outlive this process, even a killed one.
 
     Raises:
         LabError: it ended with another code than 0; the text has the last lines of its output.
     """
     words = [tool(str(argv[0])), *map(str, argv[1:])]
+    guarded = [tool("setpriv"), "--pdeathsig", "KILL", *words]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
         begin = sink.tell()
         done = subprocess.run(
-            words,
+            guarded,
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,

@@ -83,11 +83,12 @@ def ensure(layout: Layout) -> Engine:
         if client is not None:
             return Engine(_own_url(layout), True, client)
         time.sleep(0.2)
+    happened = "kept silent" if process.poll() is None else f"ended with code {process.returncode}"
     _end(process.pid)
     log_text = (layout.engine / "dockerd.log").read_text(encoding="utf-8", errors="replace")
     raise LabError(
-        f"dockerd did not answer on {_own_url(layout)} within {START_SECONDS} s; the end of its log:\n"
-        + "\n".join(log_text.splitlines()[-15:])
+        f"dockerd, started for {_own_url(layout)}, {happened} instead of answering within {START_SECONDS} s; "
+        f"the end of its log ({layout.engine}/dockerd.log):\n" + "\n".join(log_text.splitlines()[-5:])
     )
 
 

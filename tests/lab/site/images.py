@@ -57,8 +57,9 @@ def base_tarball(layout: Layout) -> Path:
         return tarball
     log = layout.logs / "debootstrap.log"
     root = fresh_folder(layout.cache / "base.partial")
-    # A mount namespace of its own: whatever debootstrap mounts goes away with it, even when it is killed.
-    run(["unshare", "--mount", "debootstrap", *debootstrap_arguments(packages, root)[1:]], log=log)
+    # Namespaces of its own: what debootstrap has started and mounted goes away with it, even when it is killed.
+    inside = ["unshare", "--fork", "--kill-child", "--pid", "--mount-proc"]
+    run([*inside, *debootstrap_arguments(packages, root)], log=log)
     for leftover in (*root.glob("var/cache/apt/archives/*.deb"), *root.glob("var/lib/apt/lists/*_*")):
         leftover.unlink()
     _pack(root, tarball, log)

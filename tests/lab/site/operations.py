@@ -23,6 +23,7 @@ from tests.lab.site.steps import Steps
 
 TOOLS = (
     "debootstrap",
+    "setpriv",
     "unshare",
     "chroot",
     "tar",

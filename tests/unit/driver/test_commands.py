@@ -52,7 +52,7 @@ def test_installers_have_a_limit_and_no_prompt(prod: ResolvedSite) -> None:
     calls = [line for line in commands.commands(prod)["node2"] if ".run --" in line]
     assert len(calls) == 3
     assert all(line.startswith("timeout ") and line.endswith("< /dev/null") for line in calls)
-    assert "--nox11 --full --quiet --install-username=HwHiAiUser --install-usergroup=HwHiAiUser" in calls[0]
+    assert "--nox11 --full --quiet --install-for-all" in calls[0]
 
 
 def test_licence_is_answered(lab: ResolvedSite) -> None:
@@ -79,8 +79,8 @@ def test_hugging_face_and_docker_that_is_there(workshop: Workshop) -> None:
         data["docker"] = {"source": "present", "users": ["me"]}
 
     lines = commands.commands(workshop.load(change))["node1"]
-    fetch = next(line for line in lines if "huggingface_hub" in line)
+    fetch = next(line for line in lines if "hf download" in line)
     assert "HF_ENDPOINT=http://10.77.0.2:8080" in words(fetch)
-    assert "local_dir='/data/models/tiny-qwen2'" in words(fetch)[-1]
+    assert "type=bind,source=/data/models/tiny-qwen2,target=/model" in words(fetch)
     assert "usermod --append --groups docker me" in lines
     assert not [line for line in lines if "docker.io" in line]

@@ -136,6 +136,11 @@ def test_settings_that_once_were_right_are_left_out_with_a_warning(workshop: Wor
         assert start in warning
 
 
+def test_recommendation_taken_away_leaves_the_default(workshop: Workshop) -> None:
+    site = workshop.load(put(services__0__arguments={"gpu-memory-utilization": None}), base="prod")
+    assert "--gpu-memory-utilization" not in site.service("qwen3-235b").argv
+
+
 def test_old_driver_is_a_warning(workshop: Workshop) -> None:
     site = workshop.load(put(services__0__version="v0.23.0"), base="prod")
     expected = "vllm v0.23.0 wants driver 25.5.1 or newer, release hdk-25.0.rc1 has 25.0.rc1.b080: its default graph"

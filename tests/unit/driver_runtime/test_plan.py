@@ -45,8 +45,15 @@ def test_changes_stand_in_play_order_with_their_cost(fleet: Fleet) -> None:
     text = planview.text(found, 0)
     assert "reboots: node2, once each" in text
     assert "stops meanwhile: chat on node2" in text
-    assert "to move: 6.0 GB (node1 3.0 GB, node2 3.0 GB)" in text
+    assert "to move: 6.0 GB, at most 3.0 GB to one host" in text
     assert json.loads(json.dumps(found.as_json()))["hosts"]["node2"]["reboot"] is True
+
+
+def test_hosts_that_need_the_same_share_a_line(fleet: Fleet) -> None:
+    text = planview.text(
+        plans.build(fleet, seen({"node1": {"npu_driver": [DRIVER]}, "node2": {"npu_driver": [DRIVER]}}), {}), 0
+    )
+    assert text.splitlines()[1] == "npu_driver  driver version  1 -> 2         node1, node2  it is absent [reboot]"
 
 
 def test_minutes_come_from_earlier_runs_where_there_are_some(fleet: Fleet) -> None:

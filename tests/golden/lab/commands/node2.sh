@@ -16,12 +16,12 @@ systemctl restart docker
 docker version
 # npu_driver: 25.5.1; exit code 0: done, 2: done after a reboot, anything else: failed
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run http://10.77.0.2/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run
-echo '275b4088200143ec27c3f35c8b3b5fa2404e8b7f656c31092c169e4410f02056  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run' | sha256sum --check
-timeout 300 bash /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run --nox11 --full --quiet --install-username=HwHiAiUser --install-usergroup=HwHiAiUser < /dev/null
+echo '9e0fb44dd338cb07b9975d44fd3124dea8fde75904f032bcfa5a93cb9d0a392d  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run' | sha256sum --check
+timeout 300 bash /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run --nox11 --full --quiet --install-for-all < /dev/null
 #   over an installed driver: firmware first, and --upgrade --quiet instead of the other options for both
 # npu_firmware: 7.8.0.6.201
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run http://10.77.0.2/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run
-echo '5e7754779c9230f902b6dfde1e5feabfc150e7d0852d99d74cfce69db4d657e6  /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run' | sha256sum --check
+echo '7394850be66b2f8cea8668cc737d515e3a8344976a52e4b9ccd1d42f9fbc0ab3  /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run' | sha256sum --check
 timeout 300 bash /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run --nox11 --full --quiet < /dev/null
 # one reboot for both; then wait until every card answers
 systemctl reboot
@@ -31,7 +31,7 @@ cat /usr/local/Ascend/driver/version.info /usr/local/Ascend/firmware/version.inf
 ls -l /dev/davinci0 /dev/davinci1 /dev/davinci2 /dev/davinci3 /dev/davinci4 /dev/davinci5 /dev/davinci6 /dev/davinci7 /dev/davinci_manager /dev/devmm_svm /dev/hisi_hdc
 # ascend_docker_runtime: 26.1.0, into /usr/local/Ascend/Ascend-Docker-Runtime
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-docker-runtime_26.1.0_linux-x86_64.run http://10.77.0.2/Ascend-docker-runtime_26.1.0_linux-x86_64.run
-echo '4ba0ee2aa182569bc6ca1918b82405e32ad9a8f6da28d8823aec4624e6beae1a  /var/cache/provision/Ascend-docker-runtime_26.1.0_linux-x86_64.run' | sha256sum --check
+echo 'e8f98b45dfece9ab1d569e71869bf760d179a60a85957a26adae0420ecaad3fe  /var/cache/provision/Ascend-docker-runtime_26.1.0_linux-x86_64.run' | sha256sum --check
 #   it asks for its licence, which the site accepts: no answer would loop for ever
 printf 'Y\n' | timeout 120 bash /var/cache/provision/Ascend-docker-runtime_26.1.0_linux-x86_64.run --install
 systemctl daemon-reload && systemctl restart docker
@@ -41,20 +41,20 @@ docker pull --platform linux/amd64 10.77.0.2:5000/ascend/vllm-ascend:v0.23.0 && 
 #   or: docker pull --platform linux/amd64 quay.io/ascend/vllm-ascend:v0.23.0
 docker image inspect quay.io/ascend/vllm-ascend:v0.23.0 | grep sha256
 # model_store: lab-tiny-qwen2, on every host of its services under the same path
-mkdir -p /data/models
+mkdir -p /data/models/tiny-qwen2
 docker run \
   --rm \
   --network host \
-  --mount type=bind,src=/data/models,dst=/data/models \
+  --mount type=bind,source=/data/models/tiny-qwen2,target=/model \
   --env MODELSCOPE_ENDPOINT=http://10.77.0.2:8080 \
   --env MODELSCOPE_DOMAIN=10.77.0.2:8080 \
-  quay.io/ascend/vllm-ascend:v0.23.0 modelscope download --model provision-lab/tiny-qwen2 --revision master --local_dir /data/models/tiny-qwen2
+  quay.io/ascend/vllm-ascend:v0.23.0 modelscope download --model provision-lab/tiny-qwen2 --revision master --local_dir /model
 # ray_cluster chat: a worker, after the head on 10.77.0.11; systemd keeps it running as provision-ray-chat.service
 #   inside runs: ray start --address=10.77.0.11:6379 --node-ip-address=10.77.0.12 --disable-usage-stats --block
 docker run \
   --detach \
   --label provision.service=chat \
-  --label provision.digest=2509e32b4caa1cfa \
+  --label provision.digest=1ff3d90fcb466b93 \
   --rm \
   --init \
   --pull never \
@@ -81,6 +81,4 @@ docker run \
   --env HCCL_SOCKET_IFNAME=eth0 \
   --env RAY_EXPERIMENTAL_NOSET_ASCEND_RT_VISIBLE_DEVICES=1 \
   --env ASCEND_RT_VISIBLE_DEVICES=0 \
-  --env VLLM_CPU_KVCACHE_SPACE=1 \
-  --env OMP_NUM_THREADS=1 \
   quay.io/ascend/vllm-ascend:v0.23.0 bash -ic 'exec ray start --address=10.77.0.11:6379 --node-ip-address=10.77.0.12 --disable-usage-stats --block'

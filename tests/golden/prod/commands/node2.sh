@@ -11,7 +11,7 @@ docker version
 # npu_driver: 25.0.rc1.b080; exit code 0: done, 2: done after a reboot, anything else: failed
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run http://39.171.244.84:30011/drivers/HDK%2025.0.RC1/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run
 echo '1111111111111111111111111111111111111111111111111111111111111111  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run' | sha256sum --check
-timeout 1800 bash /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run --nox11 --full --quiet --install-username=HwHiAiUser --install-usergroup=HwHiAiUser < /dev/null
+timeout 1800 bash /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run --nox11 --full --quiet --install-for-all < /dev/null
 #   over an installed driver: firmware first, and --upgrade --quiet instead of the other options for both
 # npu_firmware: 7.7.t20.0.b200
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.7.t20.0.b200.run http://39.171.244.84:30011/drivers/HDK%2025.0.RC1/Ascend-hdk-910b-npu-firmware_7.7.t20.0.b200.run
@@ -35,12 +35,12 @@ docker pull --platform linux/arm64 swr.cn-east-3.myhuaweicloud.com/kubesre/quay.
 #   or: docker pull --platform linux/arm64 quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler
 docker image inspect quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler | grep sha256
 # model_store: qwen3-235b-a22b, on every host of its services under the same path
-mkdir -p /data2
+mkdir -p /data2/Qwen3-235B-A22B
 docker run \
   --rm \
   --network host \
-  --mount type=bind,src=/data2,dst=/data2 \
-  quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler modelscope download --model Qwen/Qwen3-235B-A22B --revision master --local_dir /data2/Qwen3-235B-A22B
+  --mount type=bind,source=/data2/Qwen3-235B-A22B,target=/model \
+  quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler modelscope download --model Qwen/Qwen3-235B-A22B --revision master --local_dir /model
 # ray_cluster qwen3-235b: a worker, after the head on 192.168.0.15; systemd keeps it running as provision-ray-qwen3-235b.service
 #   inside runs: ray start --address=192.168.0.15:6379 --num-gpus=8 --node-ip-address=192.168.0.21 --disable-usage-stats --block
 docker run \

@@ -1,0 +1,114 @@
+"""daemon.json belongs to several: our keys come in, nobody else's go."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from plugins.module_utils.converge import daemon_json
+from plugins.module_utils.converge.errors import RefusedError
+
+RUNTIME = {"path": "/opt/vendor/runtime", "runtimeArgs": []}
+
+
+def test_other_keys_survive_and_lists_are_joined() -> None:
+    present = {"log-driver": "local", "insecure-registries": ["a:5000"], "runtimes": {"kata": {"path": "/kata"}}}
+    options = {"insecure-registries": ["b:5000", "a:5000"], "runtimes": {"vendor": RUNTIME}}
+    assert daemon_json.merged(present, options, {}) == {
+        "log-driver": "local",
+        "insecure-registries": ["a:5000", "b:5000"],
+        "runtimes": {"kata": {"path": "/kata"}, "vendor": RUNTIME},
+    }
+
+
+def test_a_spoilt_entry_of_ours_is_replaced_whole() -> None:
+    present = {"runtimes": {"vendor": {"path": "/gone", "extra": 1}}}
+    assert daemon_json.merged(present, {"runtimes": {"vendor": RUNTIME}}, {}) == {"runtimes": {"vendor": RUNTIME}}
+
+
+def test_a_key_goes_only_when_it_holds_what_we_set() -> None:
+    assert daemon_json.merged({"default-runtime": "vendor"}, {}, {"default-runtime": "vendor"}) == {}
+    kept = {"default-runtime": "kata"}
+    assert daemon_json.merged(kept, {}, {"default-runtime": "vendor"}) == kept
+
+
+def test_merging_twice_changes_nothing() -> None:
+    options = {"insecure-registries": ["b:5000"], "runtimes": {"vendor": RUNTIME}, "default-runtime": "vendor"}
+    once = daemon_json.merged({"debug": True}, options, {})
+    assert daemon_json.merged(once, options, {}) == once
+
+
+@pytest.mark.parametrize("content", ["", "\n", "{}"])
+def test_an_empty_file_has_no_keys(tmp_path: Path, content: str) -> None:
+    (tmp_path / "daemon.json").write_text(content)
+    assert daemon_json.read(str(tmp_path / "daemon.json"), str(tmp_path / "last")) == ({}, False)
+
+
+def test_a_broken_file_is_repaired_from_what_we_wrote_last(tmp_path: Path) -> None:
+    (tmp_path / "daemon.json").write_text('{"runtimes": {"vendor": ')
+    (tmp_path / "last").write_text('{"log-driver": "local"}')
+    assert daemon_json.read(str(tmp_path / "daemon.json"), str(tmp_path / "last")) == ({"log-driver": "local"}, True)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"a": 1}\n{"b": 2}'])
+def test_a_broken_file_that_we_never_wrote_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "daemon.json").write_text(content)
+    with pytest.raises(RefusedError, match=r"is not a JSON object.*no copy that provision wrote.*Correct it by hand"):
+        daemon_json.read(str(tmp_path / "daemon.json"), str(tmp_path / "last"))
+    assert (tmp_path / "daemon.json").read_text() == content
+
+
+def test_writing_keeps_the_old_file_and_its_mode(tmp_path: Path) -> None:
+    path, last = tmp_path / "etc/daemon.json", tmp_path / "lib/daemon.json"
+    assert daemon_json.write(str(path), "{}\n", str(last)) == ""
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o644)
+    backup = daemon_json.write(str(path), '{"debug": true}\n', str(last))
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert Path(backup).read_text() == "{}\n"
+    assert json.loads(last.read_text()) == {"debug": True}
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["daemon.json", Path(backup).name]
+
+
+def test_a_file_that_others_can_write_gets_a_safe_mode(tmp_path: Path) -> None:
+    path = tmp_path / "daemon.json"
+    path.write_text("{}")
+    path.chmod(0o666)
+    assert daemon_json.mode_for(str(path)) == 0o600
+
+
+def test_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("{}")
+    (tmp_path / "daemon.json").symlink_to(tmp_path / "real")
+    assert "is a link, expected a plain file" in daemon_json.unsafe(str(tmp_path / "daemon.json"))
+    assert daemon_json.unsafe(str(tmp_path / "real")) == ""
+    assert daemon_json.unsafe(str(tmp_path / "missing")) == ""
+
+
+def test_keys_that_the_unit_sets_too_are_found() -> None:
+    line = "{ argv[]=/usr/bin/dockerd -H fd:// --insecure-registry a:5000 --default-runtime=runc ; }"
+    options = {"insecure-registries": ["a:5000"], "default-runtime": "x", "runtimes": {}, "debug": True}
+    assert daemon_json.given_twice(options, line) == ["default-runtime", "insecure-registries"]
+
+
+def test_what_the_engine_does_not_run_with_is_named() -> None:
+    options = {
+        "default-runtime": "vendor",
+        "runtimes": {"vendor": RUNTIME},
+        "insecure-registries": ["b:5000"],
+        "debug": True,
+    }
+    info = {"DefaultRuntime": "runc", "Runtimes": {"runc": {"path": "runc"}}, "RegistryConfig": {"IndexConfigs": {}}}
+    assert daemon_json.not_in_effect(options, info) == [
+        "default-runtime",
+        "runtimes.vendor",
+        "insecure-registries b:5000",
+    ]
+    info = {
+        "DefaultRuntime": "vendor",
+        "Runtimes": {"vendor": {"path": "/opt/vendor/runtime"}},
+        "RegistryConfig": {"IndexConfigs": {"b:5000": {"Secure": False}}},
+    }
+    assert daemon_json.not_in_effect(options, info) == []
