@@ -16,7 +16,7 @@ systemctl restart docker
 docker version
 # npu_driver: 25.5.1; exit code 0: done, 2: done after a reboot, anything else: failed
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run http://10.77.0.2/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run
-echo '9e0fb44dd338cb07b9975d44fd3124dea8fde75904f032bcfa5a93cb9d0a392d  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run' | sha256sum --check
+echo '85498dc8d0e601e06237597a53dcc3a6cd632e66595a278f1899a19fcb4381d0  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run' | sha256sum --check
 timeout 300 bash /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run --nox11 --full --quiet --install-for-all < /dev/null
 #   over an installed driver: firmware first, and --upgrade --quiet instead of the other options for both
 # npu_firmware: 7.8.0.6.201

@@ -39,6 +39,8 @@ class NPUPlatform(CpuPlatform):
         cache = vllm_config.cache_config
         if cache.kv_cache_memory_bytes is None:
             cache.kv_cache_memory_bytes = KV_CACHE_BYTES
+        if vllm_config.parallel_config.worker_cls == "auto":
+            vllm_config.parallel_config.worker_cls = "vllm_ascend.worker.NPUWorker"
         super().check_and_update_config(vllm_config)
         # compiled graphs need a C++ compiler, which the image of an accelerator has no use for
         vllm_config.compilation_config.mode = CompilationMode.NONE
