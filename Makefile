@@ -17,7 +17,7 @@ setup: $(STAMP) ## system packages, .venv, pinned requirements
 
 lab: setup ## the main job: two bare simulated servers to one served token
 	$(PROVISION) lab up
-	$(PROVISION) --inventory lab up --yes
+	$(PROVISION) --inventory lab up --yes --verify
 
 unit: setup ## the tests that need no host
 	$(PYTHON) -m pytest -q -n 2

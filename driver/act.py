@@ -12,6 +12,7 @@ from driver.fleet import Fleet
 from driver.progress import TICK_SECONDS, Drawn, Lines, Poller, shown
 from driver.runs import Run
 from driver.terminal import Terminal
+from driver.units import duration
 
 if TYPE_CHECKING:
     from driver.request import Request
@@ -61,11 +62,9 @@ def left(board: Board) -> str:
     """Return what a stopped run left, one line per host."""
     lines = ["stopped before the end; the hosts keep what was done so far:"]
     for line in board.lines.values():
-        where = (
-            f"was at {board.words(line)}"
-            if line.running
-            else (f"ended {line.step()}" if line.step() else "had not begun")
-        )
+        spent = duration(board.clock() - line.since)
+        ended = f"ended {line.step()}" if line.step() else "had not begun"
+        where = f"was at {line.step()} ({spent})" if line.running else ended
         lines.append(f"  {line.host}: {where}")
     lines.append("A command that was running on a host may still run to its end there.")
     lines.append("Run the same command again: it looks at the hosts first and goes on where they are.")

@@ -12,13 +12,21 @@ from driver.units import duration, size
 Clock = Callable[[], float]
 
 
-@dataclass(slots=True)
-class Moving:
-    """A transfer on one host; bytes, and bytes per second since it was first seen."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a host says of one long step: a key for the step, words, bytes done, bytes in all (0: unknown)."""
 
+    key: str
     what: str
     done: int
     total: int
+
+
+@dataclass(slots=True)
+class Moving:
+    """A long step on one host: its last report, and since when which bytes are known, for the rate."""
+
+    last: Report
     first_done: int
     first_seen: float
     seen: float
@@ -27,14 +35,18 @@ class Moving:
     def rate(self) -> float:
         """Return bytes per second, 0 until two reports are known."""
         span = self.seen - self.first_seen
-        return (self.done - self.first_done) / span if span > 0 else 0.0
+        return (self.last.done - self.first_done) / span if span > 0 else 0.0
 
     def text(self) -> str:
-        """Return the transfer as words."""
-        words = f"{self.what} {size(self.done)}"
-        if self.total:
-            words += f" of {size(self.total)} ({100 * self.done // self.total} %)"
-        return f"{words} at {size(self.rate)}/s" if self.rate > 0 else words
+        """Return the step as words, the numbers first: a narrow column cuts the end off."""
+        if not self.last.done and not self.last.total:
+            return self.last.what
+        words = size(self.last.done)
+        if self.last.total:
+            words += f" of {size(self.last.total)} ({100 * self.last.done // self.last.total} %)"
+        if self.rate > 0:
+            words += f" at {size(self.rate)}/s"
+        return f"{words}, {self.last.what}"
 
 
 @dataclass(slots=True)
@@ -87,26 +99,29 @@ class Board:
                 True,
                 "working",
             )
-            line.moving.clear()
+            line.moving = {}
         if event.kind in ENDS:
             line.running = False
             line.finished += 1
             line.changed += event.changed
-            line.moving.clear()
+            line.moving = {}
             ended = ENDS[event.kind]
             if ended in {"failed", "unreachable"} and not event.ignored:
                 line.state = ended
             elif line.state in {"failed", "unreachable"}:
                 line.state = "working"  # a rescue goes on where the failure stood
 
-    def moved(self, host: str, what: str, done: int, total: int) -> None:
-        """Take a host's report of a transfer into account."""
-        moving = self.lines[host].moving
-        known = moving.get(what)
-        if known is None or done < known.done:
-            moving[what] = Moving(what, done, total, done, self.clock(), self.clock())
-        else:
-            known.done, known.total, known.seen = done, total, self.clock()
+    def reported(self, host: str, reports: Iterable[Report]) -> None:
+        """Take what a host says of its long steps into account; steps that it no longer names have ended."""
+        line, now = self.lines[host], self.clock()
+        moving: dict[str, Moving] = {}
+        for report in reports:
+            known = line.moving.get(report.key)
+            if known is None or report.done < known.last.done:
+                moving[report.key] = Moving(report, report.done, now, now)
+            else:
+                moving[report.key] = Moving(report, known.first_done, known.first_seen, now)
+        line.moving = moving
 
     def slow(self, seconds: float) -> list[str]:
         """Return the hosts whose present task has run for at least *seconds*."""
@@ -115,4 +130,4 @@ class Board:
     def words(self, line: HostLine) -> str:
         """Return what a host is doing, for how long, and what it is moving."""
         words = f"{line.step()} ({duration(self.clock() - line.since)})"
-        return "; ".join([words, *(moving.text() for moving in list(line.moving.values()))])
+        return "; ".join([words, *(moving.text() for moving in line.moving.values())])

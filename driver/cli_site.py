@@ -67,10 +67,10 @@ def explain(npu_smi: str, as_json: bool) -> None:
     from driver import explain_smi
 
     try:
-        text = sys.stdin.read() if npu_smi == "-" else Path(npu_smi).read_text(encoding="utf-8", errors="replace")
+        raw = sys.stdin.buffer.read() if npu_smi == "-" else Path(npu_smi).read_bytes()
     except OSError as error:
         raise click.BadParameter(f"{npu_smi}: {error.strerror}", param_hint="--npu-smi") from error
-    found = explain_smi.understand(text)
+    found = explain_smi.understand(raw.decode("utf-8", errors="replace"))
     answer(_smi_text(found), found, as_json)
 
 

@@ -23,6 +23,7 @@ KEPT = {
     "playbook_on_task_start",
     "playbook_on_stats",
 }
+ARGUMENTS = "Validating arguments"  # Ansible's own task in front of a role, which then may find nothing to do
 TEXT_LIMIT = 8000
 TAIL_LINES = 20
 NO_TRACEBACK = "(traceback unavailable)"

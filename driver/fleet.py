@@ -31,6 +31,10 @@ class FleetHost:
     roles: tuple[str, ...]
     wanted: Wanted
 
+    def clusters(self) -> set[str]:
+        """Return the names of the services whose Ray cluster this host is a part of."""
+        return {str(member["name"]) for member in self.wanted.get("ray_cluster", {}).get("members", [])}
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -79,12 +83,13 @@ class Fleet:
         return next(host for host in self.hosts if host.name == name)
 
     def services(self) -> list[Service]:
-        """Return every service once, with the host that owns its unit."""
+        """Return every service once, with the host that owns its unit; none where --tags left services out."""
         return [
             Service(
                 item["name"], host.name, item["served_name"], item.get("address") or host.address, int(item["port"])
             )
             for host in self.hosts
+            if "inference_service" in host.roles
             for item in host.wanted.get("inference_service", {}).get("services", [])
         ]
 

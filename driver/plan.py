@@ -45,6 +45,7 @@ class Plan:
     changes: tuple[Change, ...]
     not_understood: tuple[tuple[str, str], ...]
     minutes: int
+    interrupted: tuple[tuple[str, str], ...] = ()
 
     @property
     def roles(self) -> list[str]:
@@ -69,8 +70,9 @@ class Plan:
         return sum(change.bytes for change in self.changes)
 
     def stops(self) -> list[tuple[str, str]]:
-        """Return host and name of everything that would stop meanwhile."""
-        return list(dict.fromkeys((change.host, name) for change in self.changes for name in change.stops))
+        """Return host and name of everything that would stop meanwhile, on the drifting hosts and elsewhere."""
+        own = [(change.host, name) for change in self.changes for name in change.stops]
+        return list(dict.fromkeys([*own, *self.interrupted]))
 
     def of(self, host: str) -> Iterator[Change]:
         """Yield the changes of one host."""
@@ -107,7 +109,19 @@ def build(fleet: Fleet, seen: Observation, seconds_of_role: Mapping[str, float])
         for item in document.get("not_understood", [])
     )
     names = tuple(host.name for host in fleet.hosts)
-    return Plan(fleet.name, names, tuple(changes), texts, _minutes(changes, seconds_of_role))
+    broken = {change.host for change in changes if change.reboot or change.role == CLUSTER or change.stops}
+    interrupted = tuple(_interrupted(fleet, broken, seen))
+    return Plan(fleet.name, names, tuple(changes), texts, _minutes(changes, seconds_of_role), interrupted)
+
+
+def _interrupted(fleet: Fleet, broken: set[str], seen: Observation) -> Iterator[tuple[str, str]]:
+    """Yield host and unit of every running service whose cluster loses one of the hosts *broken* meanwhile."""
+    lost = {name for host in fleet.hosts if host.name in broken for name in host.clusters()}
+    for host in fleet.hosts:
+        running = seen.docs.get(host.name, {}).get("facts", {}).get("services", {})
+        for service in host.wanted.get("inference_service", {}).get("services", []):
+            if service["name"] in lost and running.get(service["name"], {}).get("unit_active"):
+                yield host.name, service["unit"]
 
 
 def _drift(host: FleetHost, seen: Observation) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -130,6 +144,7 @@ def _change(host: str, role: str, item: dict[str, Any]) -> Change:
     )
 
 
+CLUSTER = "ray_cluster"
 # What one role took on the hosts that were measured; a site's own last runs replace these first guesses.
 FIRST_GUESS_SECONDS = 60.0
 REBOOT_SECONDS = 240.0

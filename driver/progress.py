@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from driver.board import Board
-from driver.events import ENDS, Event
+from driver.board import Board, Report
+from driver.events import ARGUMENTS, ENDS, Event
 from driver.fleet import Fleet
 from driver.ssh import SSH_FAILED, Job, fan_out
 from driver.units import duration
@@ -22,8 +23,11 @@ HEARTBEAT_SECONDS = 15.0
 POLL_SECONDS = 3.0
 POLL_LIMIT_SECONDS = 8.0
 TICK_SECONDS = 0.25
-# the folder where roles leave {"what", "done_bytes", "total_bytes", "updated"} while they move something big
-PROGRESS_GLOB = "/run/provision/progress/*.json"
+WORDS = 120
+# Roles leave {"what", "done_bytes", "total_bytes", "updated"} in this folder while they do something long. Printed by
+# the shell, not by a Python: the host is busy with what we are asking about.
+READ_PROGRESS = "for f in /run/provision/progress/*.json; do [ -e $f ] && echo $f $(cat $f); done 2>/dev/null; true"
+CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x1f]")
 
 
 class Lines:
@@ -38,7 +42,8 @@ class Lines:
     def event(self, event: Event) -> None:
         """Write a line when a role begins on a host, and when a task changed something or failed."""
         host = event.host
-        if event.kind == "runner_on_start" and event.role and self._role.get(host) != event.role:
+        began = event.kind == "runner_on_start" and not event.task.startswith(ARGUMENTS)
+        if began and event.role and self._role.get(host) != event.role:
             self._role[host] = event.role
             self._say(host, f"{event.role}: started")
         step = f"{event.role}: {event.task}" if event.role else event.task
@@ -115,7 +120,7 @@ class Drawn:
             style = {"failed": "red", "unreachable": "red", "waiting": "dim"}.get(line.state, "")
             now = line.task if line.running else ("" if line.state == "working" else line.state)
             spent = duration(board.clock() - line.since) if line.running else ""
-            moving = "; ".join(each.text() for each in list(line.moving.values()))
+            moving = "; ".join(each.text() for each in line.moving.values())
             cells = (line.host, line.role, now, spent, moving, f"{line.changed} changed")
             table.add_row(*(Text(cell, style=style) for cell in cells))
         return table
@@ -141,25 +146,21 @@ class Poller:
             self._thread.start()
 
     def _round(self, hosts: list[str]) -> None:
-        # `cat` of files, not a Python: the host is busy with what we are asking about
-        jobs = {
-            host: Job((f"for f in {PROGRESS_GLOB}; do cat $f 2>/dev/null && echo; done; true",), guest=True)
-            for host in hosts
-        }
+        jobs = {host: Job((READ_PROGRESS,), guest=True) for host in hosts}
         for host, answer in fan_out(self._fleet.ssh_config, jobs, POLL_LIMIT_SECONDS).items():
-            if answer.code in {None, SSH_FAILED}:
-                continue  # a host that reboots has nothing to tell
-            for what, done, total in transfers(answer.out):
-                self._board.moved(host, what, done, total)
+            if answer.code not in {None, SSH_FAILED}:  # a host that reboots has nothing to tell
+                self._board.reported(host, reports(answer.out))
 
 
-def transfers(text: str) -> list[tuple[str, int, int]]:
-    """Return (what, bytes done, bytes in all or 0) for every progress document in *text*; others are left out."""
+def reports(text: str) -> list[Report]:
+    """Return the report in every line `FILE DOCUMENT` of *text*; a line that is half written is left out."""
     found = []
     for line in text.splitlines():
+        name, _, document = line.partition(" ")
         try:
-            document = json.loads(line)
-            found.append((str(document["what"]), int(document["done_bytes"]), int(document.get("total_bytes") or 0)))
+            known = json.loads(document)
+            words = CONTROL.sub("", str(known["what"]))[:WORDS]
+            found.append(Report(name, words, int(known["done_bytes"]), int(known.get("total_bytes") or 0)))
         except (ValueError, TypeError, KeyError):
-            continue  # half written, or not ours
+            continue
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driver.fleet import Fleet, FleetHost
+from driver.fleet import Fleet
 from driver.plan import Plan
 
 # What runs across hosts: these plays look again after anything else was played, and do nothing where all is well.
@@ -16,11 +16,7 @@ def scope(fleet: Fleet, plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
     lost before the next request. Both stay within what --limit and --tags left of *fleet*.
     """
     drifting = set(plan.drifting)
-    clusters = {name for host in fleet.hosts if host.name in drifting for name in _clusters(host)}
-    hosts = tuple(host.name for host in fleet.hosts if host.name in drifting or clusters & _clusters(host))
+    clusters = {name for host in fleet.hosts if host.name in drifting for name in host.clusters()}
+    hosts = tuple(host.name for host in fleet.hosts if host.name in drifting or clusters & host.clusters())
     tags = tuple(role for role in fleet.roles if role in plan.roles or role in SERVING)
     return hosts, tags
-
-
-def _clusters(host: FleetHost) -> set[str]:
-    return {str(member["name"]) for member in host.wanted.get("ray_cluster", {}).get("members", [])}

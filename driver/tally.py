@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from driver.events import ENDS, Event, Failure
+from driver.events import ARGUMENTS, ENDS, Event, Failure
 
 SLOWEST = 15
 
@@ -24,7 +24,7 @@ class Tally:
             self.stats = event.stats
         if not event.host:
             return
-        if event.role and event.seconds:
+        if event.role and event.seconds and not event.task.startswith(ARGUMENTS):
             begun, _ = self._spans.get((event.host, event.role), (event.seconds, 0.0))
             self._spans[event.host, event.role] = (begun, event.seconds)
         if event.kind in ENDS:

@@ -116,6 +116,26 @@ def cluster_mates(hosts: Iterable[str], hostvars: Mapping[str, Any], host: str) 
     return [name for name in hosts if clusters(name) & clusters(host)]
 
 
+# Facts of the plays that say: what runs in containers on this host was stopped in this run.
+STOPPED = ("reboot_done", "docker_engine_restarted", "ascend_docker_runtime_restarted")
+
+
+def services_to_restart(hosts: Iterable[str], hostvars: Mapping[str, Any], host: str) -> list[str]:
+    """Return the names of the services on *host* that stand on a Ray node which was stopped in this run.
+
+    An engine does not notice a lost node before its next request, and looks well until then. What was stopped on
+    *host* itself took its services with it.
+    """
+    names: set[str] = set()
+    for other in hosts:
+        seen = hostvars[other]
+        names.update(seen.get("ray_cluster_restarted") or [])
+        if other != host and any(seen.get(fact) for fact in STOPPED):
+            names.update(str(member["name"]) for member in seen.get("ray_cluster_members") or [])
+    own = [str(service["name"]) for service in hostvars[host].get("inference_service_services") or []]
+    return [name for name in own if name in names]
+
+
 class FilterModule:
     """Gives Ansible the filters."""
 
@@ -128,4 +148,5 @@ class FilterModule:
             "holders_of_cards": holders_of_cards,
             "spoilt_files": spoilt_files,
             "cluster_mates": cluster_mates,
+            "services_to_restart": services_to_restart,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what *argv* says and return the exit code."""
     options = parser().parse_args(argv)
     layout, progress = default_layout(), Progress()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if options.verb == "down":
             operations.down(layout, progress, purge=options.purge)

@@ -24,7 +24,7 @@ def compare(wanted: Wanted, facts: Facts) -> list[Item]:
         running = facts["npu_driver"]["running"] or "nothing"
         stops = running_containers(facts)
         return [*items, item("reboot pending", running, wanted["version"], reasons[0], reboot=True, stops=stops)]
-    nodes = _nodes(wanted, facts["npu"])
+    nodes = _nodes(wanted, facts)
     return [*items, *nodes, *_monitor(wanted, facts, nodes)]
 
 
@@ -59,12 +59,14 @@ def _installation(wanted: Wanted, facts: Facts) -> Item | None:
     return item(what, found, version, reason, reboot=True, stops=stops, bytes=size, detail=detail)
 
 
-def _nodes(wanted: Wanted, npu: Facts) -> list[Item]:
-    items = []
+def _nodes(wanted: Wanted, facts: Facts) -> list[Item]:
+    """Return what is wrong with the device nodes; only the driver's own start makes them, hence the reboot."""
+    npu, items = facts["npu"], []
     if npu["missing"]:
         reason = "the driver is installed, its device nodes are not all there"
         detail = {"missing": npu["missing"]}
-        items.append(item("device nodes", "missing: %s" % listing(npu["missing"]), "present", reason, detail=detail))
+        lost, stops = "missing: %s" % listing(npu["missing"]), running_containers(facts)
+        items.append(item("device nodes", lost, "present", reason, reboot=True, stops=stops, detail=detail))
     owner, group = wanted["account_name"], wanted["account_group"]
     foreign = [node for node in npu["nodes"] + npu["control_nodes"] if (node["owner"], node["group"]) != (owner, group)]
     if foreign:

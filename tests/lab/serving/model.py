@@ -1,8 +1,9 @@
 """A Qwen2 of three megabytes that any engine loads: sharded, deterministic, written without torch.
 
 The layers are random. Embedding and output head are random too, but paired: the head's row of a token is the embedding
-of the token before it in one fixed sentence. So the model answers with that sentence, whatever it was asked, as long as
-every shard was loaded and every host added up its part; with a broken load it babbles.
+of the token before it in one fixed sentence, and the layers add too little to change that. So the model answers with
+the sentence, whatever it was asked: proof that the first and the last shard were loaded and that hosts which share the
+vocabulary put it together. It says nothing about the shards between them; their sizes and sha256 have to.
 """
 
 import json

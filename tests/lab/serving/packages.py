@@ -110,7 +110,9 @@ def write_commands(tree: Path, folder: Path) -> None:
             if entry.group == "console_scripts":
                 script = folder / entry.name
                 start = f"from {entry.module} import {entry.attr.split('.')[0]}"
-                lines = ("#!/usr/bin/python3", "import sys", start, f"sys.exit({entry.attr}())", "")
+                # guarded, because processes that are spawned run the script again
+                guard = 'if __name__ == "__main__":'
+                lines = ("#!/usr/bin/python3", "import sys", start, guard, f"    sys.exit({entry.attr}())", "")
                 script.write_text("\n".join(lines), encoding="utf-8")
                 script.chmod(0o755)
 

@@ -14,7 +14,7 @@ import docker
 from docker.errors import DockerException
 
 from tests.lab.site import firewall
-from tests.lab.site.command import output, require, run, tool
+from tests.lab.site.command import SEARCH_PATH, output, require, run, tool
 from tests.lab.site.errors import LabError
 from tests.lab.site.layout import SUBNET, Layout
 from tests.lab.site.runtime import RUNTIME_NAME, install_runtime, needs_narrow_runtime
@@ -23,6 +23,7 @@ DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 DEFAULT_BRIDGE = "plab-default"
 DEFAULT_BRIDGE_ADDRESS = "10.77.255.1/24"
 START_SECONDS = 60
+START_ATTEMPTS = 3
 STOP_SECONDS = 60
 
 
@@ -64,32 +65,54 @@ def ensure(layout: Layout) -> Engine:
         return found
     require("dockerd", "iptables", "ip")
     layout.engine.mkdir(parents=True, exist_ok=True)
-    config = layout.engine / "daemon.json"
-    config.write_text(json.dumps(_daemon_settings(layout), indent=2), encoding="utf-8")
+    (layout.engine / "daemon.json").write_text(json.dumps(_daemon_settings(layout), indent=2), encoding="utf-8")
+    if was_killed(layout):
+        # dockerd would not start while any process has the number in it.
+        _pid_file(layout).unlink()
     firewall.remember(layout.engine / "forward-policy")
     _make_bridge(layout)
+    for _ in range(START_ATTEMPTS):
+        process = _start(layout)
+        client = _wait(layout, process)
+        if client is not None:
+            return Engine(_own_url(layout), True, client)
+    log = layout.engine / "dockerd.log"
+    raise LabError(
+        f"dockerd, started {START_ATTEMPTS} times, does not answer on {_own_url(layout)}; the end of its log ({log}):\n"
+        + "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
+    )
+
+
+def was_killed(layout: Layout) -> bool:
+    """Return whether our engine ended without cleaning up; its containers may still run then."""
+    return _pid_file(layout).exists() and _own_pid(layout) is None
+
+
+def _start(layout: Layout) -> subprocess.Popen[bytes]:
     with (layout.engine / "dockerd.log").open("wb") as log:
-        process = subprocess.Popen(
-            [tool("dockerd"), "--config-file", str(config)],
+        return subprocess.Popen(
+            [tool("dockerd"), "--config-file", str(layout.engine / "daemon.json")],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"},
+            env={**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{SEARCH_PATH}"},
         )
+
+
+def _wait(layout: Layout, process: subprocess.Popen[bytes]) -> docker.DockerClient | None:
+    """Return a client once *process* answers; None when it has ended or kept silent for START_SECONDS.
+
+    It ends by itself when its containerd takes longer than 15 s to start, which happens on a busy machine.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         client = _connect(_own_url(layout))
         if client is not None:
-            return Engine(_own_url(layout), True, client)
+            return client
         time.sleep(0.2)
-    happened = "kept silent" if process.poll() is None else f"ended with code {process.returncode}"
     _end(process.pid)
-    log_text = (layout.engine / "dockerd.log").read_text(encoding="utf-8", errors="replace")
-    raise LabError(
-        f"dockerd, started for {_own_url(layout)}, {happened} instead of answering within {START_SECONDS} s; "
-        f"the end of its log ({layout.engine}/dockerd.log):\n" + "\n".join(log_text.splitlines()[-5:])
-    )
+    return None
 
 
 def stop(layout: Layout) -> bool:
@@ -97,9 +120,8 @@ def stop(layout: Layout) -> bool:
     pid = _own_pid(layout)
     if pid is not None:
         _end(pid)
-    for link in (DEFAULT_BRIDGE,):
-        if Path("/sys/class/net", link).exists():
-            run(["ip", "link", "delete", link], log=layout.logs / "engine.log")
+    if Path("/sys/class/net", DEFAULT_BRIDGE).exists():
+        run(["ip", "link", "delete", DEFAULT_BRIDGE], log=layout.logs / "engine.log")
     if pid is not None:
         firewall.forget(layout.engine / "forward-policy")
     return pid is not None
@@ -108,7 +130,7 @@ def stop(layout: Layout) -> bool:
 def _own_pid(layout: Layout) -> int | None:
     """Return the process id of our dockerd; None when the pid file is stale or names another program."""
     try:
-        pid = int((layout.engine / "docker.pid").read_text(encoding="ascii"))
+        pid = int(_pid_file(layout).read_text(encoding="ascii"))
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return None
@@ -134,7 +156,7 @@ def _daemon_settings(layout: Layout) -> dict[str, object]:
         "hosts": [_own_url(layout)],
         "data-root": str(layout.engine / "data"),
         "exec-root": str(layout.engine / "exec"),
-        "pidfile": str(layout.engine / "docker.pid"),
+        "pidfile": str(_pid_file(layout)),
         "bridge": DEFAULT_BRIDGE,
         "group": "root",
         "insecure-registries": [str(SUBNET)],
@@ -154,6 +176,10 @@ def _make_bridge(layout: Layout) -> None:
     run(["ip", "link", "add", DEFAULT_BRIDGE, "type", "bridge"], log=log)
     run(["ip", "address", "add", DEFAULT_BRIDGE_ADDRESS, "dev", DEFAULT_BRIDGE], log=log)
     run(["ip", "link", "set", DEFAULT_BRIDGE, "up"], log=log)
+
+
+def _pid_file(layout: Layout) -> Path:
+    return layout.engine / "docker.pid"
 
 
 def _socket(layout: Layout) -> Path:

@@ -22,6 +22,8 @@ NETWORK = "provision-lab"
 BRIDGE = "plab0"
 SERVICES_CONTAINER = "provision-lab-services"
 LABEL = "provision.lab"
+OWNER_LABEL = "provision.lab.root"
+"""On the network: the folder of the site that it belongs to."""
 USER = "operator"
 USER_ID = 2000
 """Not 1000: that id is for the account that the vendor's packages ask for."""

@@ -51,7 +51,7 @@ def up(layout: Layout, progress: Progress, hosts: int | None = None) -> dict[str
     with _locked(layout):
         with progress.stage("container engine"):
             found = engine.ensure(layout)
-            network.ensure(found)
+            network.ensure(found, layout)
         progress.say(
             f"container engine: {found.version} at {found.url}, {'our own' if found.ours else 'found running'}"
         )
@@ -81,24 +81,25 @@ def reset(layout: Layout, progress: Progress, hosts: int | None = None) -> dict[
             keys.write_known_hosts(layout, nodes)
             with ThreadPoolExecutor(len(nodes) + len(old)) as pool:
                 list(pool.map(lambda node: _remove_node(found, node), sorted({*old, *nodes})))
-                list(pool.map(lambda node: _start_node(layout, found, node, image), nodes))
+                list(pool.map(lambda node: _start_node(layout, found, node, image, progress), nodes))
     return status(layout)
 
 
 def down(layout: Layout, progress: Progress, *, purge: bool = False) -> None:
     """Remove the site's machines and network, stop the engine if it is ours; *purge* removes what was built, too."""
     with _locked(layout):
-        found = engine.find(layout)
+        # An engine that was killed has left containers running; only an engine can take them away.
+        found = engine.ensure(layout) if engine.was_killed(layout) else engine.find(layout)
         if found is not None:
             with progress.stage("machines and network"):
-                _remove_all(found, purge)
+                _remove_all(layout, found, purge)
             found.client.close()
         if engine.stop(layout):
             progress.say("container engine: stopped")
+        _unmount_below(layout.root, layout.logs / "down.log")
         if purge and layout.root.exists():
             layout.site_lock.unlink(missing_ok=True)
             with progress.stage(f"what was built in {layout.root}"):
-                _unmount_below(layout.root, layout.logs / "down.log")
                 shutil.rmtree(layout.root)
 
 
@@ -130,7 +131,9 @@ def _build(layout: Layout, found: Engine, nodes: list[Node], progress: Progress)
     base = steps.start("Debian root", lambda: images.base_tarball(layout))
     host = steps.start("image of a bare server", lambda _: images.host_image(layout, found.client), base)
     for node in nodes:
-        steps.start(f"server {node.name}", lambda image, node=node: _start_node(layout, found, node, image), host)
+        steps.start(
+            f"server {node.name}", lambda image, node=node: _start_node(layout, found, node, image, progress), host
+        )
     services_image = steps.start(
         "image of the service host", lambda _: images.services_image(layout, found.client, downloader), base
     )
@@ -139,15 +142,17 @@ def _build(layout: Layout, found: Engine, nodes: list[Node], progress: Progress)
     model = steps.start("model", lambda: content.model(layout))
     services = steps.start("service host", lambda image: _start_services(layout, found, image, new_hub), services_image)
     steps.start("engine image", lambda _: content.engine_image(layout, progress), services)
-    steps.start("services", lambda *_: _wait_for_services(), services, repository, vendor, model)
+    steps.start("services", lambda *_: _wait_for_services(found), services, repository, vendor, model)
     steps.finish()
     for surplus in set(machines.existing_nodes(found)) - set(nodes):
         _remove_node(found, surplus)
 
 
-def _start_node(layout: Layout, found: Engine, node: Node, image: str) -> None:
-    machines.start(found, machines.server(layout, node, image))
-    probes.wait_for_ssh(layout, node)
+def _start_node(layout: Layout, found: Engine, node: Node, image: str, progress: Progress) -> None:
+    container = machines.start(found, machines.server(layout, node, image))
+    if image not in container.image.tags:
+        progress.say(f"server {node.name}: kept, made from an older image; `lab reset` makes it anew")
+    probes.wait_for_ssh(layout, node, found.url)
 
 
 def _start_services(layout: Layout, found: Engine, image: str, new_hub: bool) -> None:
@@ -155,25 +160,26 @@ def _start_services(layout: Layout, found: Engine, image: str, new_hub: bool) ->
     if existing is not None and (new_hub or image not in existing.image.tags):
         machines.remove(found, SERVICES_CONTAINER)
     machines.start(found, machines.service_host(layout, image))
-    probes.wait_for_service("registry")
+    probes.wait_for_service("registry", found.url)
 
 
-def _wait_for_services() -> None:
+def _wait_for_services(found: Engine) -> None:
     for name in probes.SERVICES:
-        probes.wait_for_service(name)
+        probes.wait_for_service(name, found.url)
 
 
 def _remove_node(found: Engine, node: Node) -> None:
     machines.remove(found, node.container, node.volume)
 
 
-def _remove_all(found: Engine, purge: bool) -> None:
+def _remove_all(layout: Layout, found: Engine, purge: bool) -> None:
     """Remove every container, volume and the network of the site; with *purge* its images, too."""
+    network.find(found, layout)
     for container in found.client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
         machines.remove(found, str(container.name))
     for volume in found.client.volumes.list(filters={"label": LABEL}):
         volume.remove(force=True)
-    network.remove(found)
+    network.remove(found, layout)
     if purge and not found.ours:
         for image in found.client.images.list(name="provision-lab/*"):
             found.client.images.remove(image.id, force=True)
@@ -199,7 +205,7 @@ def _wanted_nodes(found: Engine, hosts: int | None) -> list[Node]:
 
 def _running_engine(layout: Layout) -> Engine:
     found = engine.find(layout)
-    if found is None or not machines.find(found, SERVICES_CONTAINER):
+    if found is None or network.find(found, layout) is None or not machines.find(found, SERVICES_CONTAINER):
         raise LabError("the simulated site is not up; make it with `lab up`")
     return found
 
@@ -228,7 +234,7 @@ def _locked(layout: Layout) -> Iterator[None]:
 
 
 def _unmount_below(root: Path, log: Path) -> None:
-    """Unmount what a killed engine left below *root*, deepest first, so that removing files stays there."""
+    """Unmount what an engine has left below *root*, deepest first, so that removing files stays there."""
     text = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     points = [re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), line.split()[4]) for line in text.splitlines()]
     for point in sorted((point for point in points if Path(point).is_relative_to(root)), reverse=True):

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from tests.lab.serving.model import REPO as MODEL
 from tests.lab.site.command import tool
 from tests.lab.site.errors import LabError
-from tests.lab.site.layout import REGISTRY, SERVICES_ADDRESS, SUITE, USER, Layout, Node
+from tests.lab.site.layout import REGISTRY, SERVICES_ADDRESS, SERVICES_CONTAINER, SUITE, USER, Layout, Node
 
 HTTP_SECONDS = 5
 SSH_SECONDS = 10
 BOOT_SECONDS = 90
+STRANGER = "Host key verification failed"
+"""How ssh says that a machine is another one than expected; waiting does not change that."""
 SERVICES = {
     "mirror": f"http://{SERVICES_ADDRESS}/",
     "apt": f"http://{SERVICES_ADDRESS}/apt/dists/{SUITE}/InRelease",
@@ -77,24 +79,25 @@ def ssh(layout: Layout, node: Node) -> Answer:
     return Answer(done.returncode == 0, done.stderr.strip())
 
 
-def wait_for_ssh(layout: Layout, node: Node) -> None:
-    """Wait until *node* lets the operator in.
+def wait_for_ssh(layout: Layout, node: Node, engine_url: str) -> None:
+    """Wait until *node*, a container of the engine at *engine_url*, lets the operator in.
 
     Raises:
         LabError: it does not within BOOT_SECONDS.
     """
     deadline = time.monotonic() + BOOT_SECONDS
     while not (answer := ssh(layout, node)).ok:
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or STRANGER in answer.detail:
             raise LabError(
-                f"{node.name} ({node.address}) does not answer ssh after {BOOT_SECONDS} s: {answer.detail}\n"
-                f"look at it with: docker logs {node.container}; `lab reset` makes it anew"
+                f"{node.name} ({node.address}) does not let {USER} in within {BOOT_SECONDS} s: {answer.detail}\n"
+                f"look at it with: docker --host {engine_url} exec {node.container} journalctl --boot; "
+                "`lab reset` makes it anew"
             )
         time.sleep(0.3)
 
 
-def wait_for_service(name: str) -> None:
-    """Wait until service *name* of SERVICES answers.
+def wait_for_service(name: str, engine_url: str) -> None:
+    """Wait until service *name* of SERVICES, on the engine at *engine_url*, answers.
 
     Raises:
         LabError: it does not within BOOT_SECONDS.
@@ -104,7 +107,7 @@ def wait_for_service(name: str) -> None:
         if time.monotonic() > deadline:
             raise LabError(
                 f"service {name} does not answer after {BOOT_SECONDS} s: {answer.detail}\n"
-                "look at it with: docker exec provision-lab-services systemctl status"
+                f"look at it with: docker --host {engine_url} exec {SERVICES_CONTAINER} journalctl --boot"
             )
         time.sleep(0.3)
 

@@ -85,6 +85,17 @@ def test_a_run_takes_the_cluster_of_a_drifting_host_with_it(fleet: Fleet) -> Non
     assert scope(wide.limited("node2", "npu_driver"), found) == (("node2",), ("npu_driver",))
 
 
+def test_a_reboot_names_the_services_that_lose_their_cluster(fleet: Fleet) -> None:
+    members = {"ray_cluster": {"members": [{"name": "chat"}]}}
+    serving = {"inference_service": {"services": [{"name": "chat", "unit": "provision-chat.service"}]}}
+    first, second = fleet.hosts
+    cluster = replace(fleet, hosts=(replace(first, wanted=members | serving), replace(second, wanted=members)))
+    observation = seen({"node1": {}, "node2": {"npu_driver": [item("nodes", reboot=True)]}})
+    assert plans.build(cluster, observation, {}).stops() == []
+    observation.docs["node1"]["facts"] = {"services": {"chat": {"unit_active": True}}}
+    assert plans.build(cluster, observation, {}).stops() == [("node1", "provision-chat.service")]
+
+
 def test_what_was_not_understood_is_shown(fleet: Fleet) -> None:
     observation = seen({"node1": {}, "node2": {}})
     observation.docs["node1"]["not_understood"] = [{"area": "npu-smi", "text": "no table"}]

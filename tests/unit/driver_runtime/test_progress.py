@@ -6,9 +6,9 @@ import io
 from typing import Any
 
 from driver.act import left
-from driver.board import Board
+from driver.board import Board, Report
 from driver.events import Event, Failure, compact
-from driver.progress import HEARTBEAT_SECONDS, Drawn, Lines, transfers
+from driver.progress import HEARTBEAT_SECONDS, Drawn, Lines, reports
 from driver.tally import Tally
 
 START = Event("runner_on_start", 100.0, "node1", "Play", "model_store", "Fetch the model")
@@ -33,15 +33,15 @@ def test_a_long_task_gives_a_sign_of_life_with_its_bytes() -> None:
     board.take(START)
     lines.event(START)
     clock.now += 5
-    board.moved("node1", "weights", 100_000_000, 1_000_000_000)
+    board.reported("node1", [Report("f", "weights", 100_000_000, 1_000_000_000)])
     lines.tick()
     assert "still" not in out.getvalue()
     clock.now += HEARTBEAT_SECONDS - 5
-    board.moved("node1", "weights", 300_000_000, 1_000_000_000)
+    board.reported("node1", [Report("f", "weights", 300_000_000, 1_000_000_000)])
     lines.tick()
     assert out.getvalue().splitlines() == [
         "[   0.0 s] node1: model_store: started",
-        "[  15.0 s] node1: still model_store: Fetch the model (15 s); weights 300.0 MB of 1.0 GB (30 %) at 20.0 MB/s",
+        "[  15.0 s] node1: still model_store: Fetch the model (15 s); 300.0 MB of 1.0 GB (30 %) at 20.0 MB/s, weights",
     ]
 
 
@@ -69,7 +69,7 @@ def test_a_terminal_is_drawn_with_every_host() -> None:
     out = io.StringIO()
     drawn = Drawn(board, out)
     board.take(START)
-    board.moved("node1", "weights", 1, 2)
+    board.reported("node1", [Report("f", "weights", 1, 2)])
     with drawn.opened():
         drawn.event(START)
         drawn.tick()
@@ -85,11 +85,19 @@ def test_what_is_left_after_a_stop_names_every_host() -> None:
     assert "node2: had not begun" in text
 
 
-def test_progress_files_that_are_half_written_are_left_out() -> None:
-    text = (
-        '{"what": "a", "done_bytes": 5, "total_bytes": 10}\n{"what": "b", "done\n[]\n{"what": "c", "done_bytes": 1}\n'
-    )
-    assert transfers(text) == [("a", 5, 10), ("c", 1, 0)]
+def test_reports_that_are_half_written_are_left_out() -> None:
+    text = 'a.json {"what": "a\\u001b[36mb", "done_bytes": 5, "total_bytes": 10}\nb.json {"what": "b", "done\nc []\nd\n'
+    assert reports(text) == [Report("a.json", "ab", 5, 10)]
+
+
+def test_a_step_that_is_no_longer_reported_has_ended() -> None:
+    board, clock = board_of("node1")
+    board.reported("node1", [Report("f", "first line of the log", 0, 0)])
+    clock.now += 3
+    board.reported("node1", [Report("f", "second line", 0, 0)])
+    assert [moving.text() for moving in board.lines["node1"].moving.values()] == ["second line"]
+    board.reported("node1", [])
+    assert board.lines["node1"].moving == {}
 
 
 def raw(event: str, **data: Any) -> dict[str, Any]:

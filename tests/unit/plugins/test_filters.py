@@ -96,3 +96,21 @@ def test_hosts_of_the_same_cluster_are_found() -> None:
         "d": {},
     }
     assert filters.cluster_mates(["b", "c", "d"], hosts, "a") == ["b"]
+
+
+def test_services_on_a_stopped_ray_node_are_restarted() -> None:
+    member = [{"name": "chat"}]
+    hosts: dict[str, Any] = {
+        "head": {"ray_cluster_members": member, "inference_service_services": [{"name": "chat"}, {"name": "alone"}]},
+        "worker": {"ray_cluster_members": member},
+    }
+    both = ["head", "worker"]
+    assert filters.services_to_restart(both, hosts, "head") == []
+    for fact in ("reboot_done", "docker_engine_restarted", "ascend_docker_runtime_restarted"):
+        worker = {**hosts["worker"], fact: True}
+        assert filters.services_to_restart(both, {**hosts, "worker": worker}, "head") == ["chat"]
+        # what was stopped on the head took the service with it
+        assert filters.services_to_restart(both, {**hosts, "head": {**hosts["head"], fact: True}}, "head") == []
+    worker = {**hosts["worker"], "ray_cluster_restarted": ["chat"]}
+    assert filters.services_to_restart(both, {**hosts, "worker": worker}, "head") == ["chat"]
+    assert filters.services_to_restart(both, {**hosts, "worker": worker}, "worker") == []

@@ -85,6 +85,11 @@ def test_console_scripts_start_with_the_image_s_python(tmp_path: Path) -> None:
         [sys.executable, script], env={"PYTHONPATH": str(tree)}, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (4, "hello\n")
+    spawned = f"import runpy; runpy.run_path({str(script)!r}, run_name='__mp_main__')"  # what multiprocessing does
+    done = subprocess.run(
+        [sys.executable, "-c", spawned], env={"PYTHONPATH": str(tree)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_another_python_is_refused_before_anything_is_built() -> None:
