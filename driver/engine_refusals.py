@@ -120,9 +120,11 @@ class ModelCheck(_Part):
         """Find what the model's architecture does not allow."""
         placed = [model.model for model in self.site.models]
         name = self.service.model
-        if name not in placed:
+        # a model of the site that the catalog does not know is reported there; it may be meant for this one
+        if name not in placed and (name not in self.catalog.models or set(placed) <= set(self.catalog.models)):
             expected = f"one that the site lists under models: {listed(placed)}"
-            self.refuse(("model",), f"unknown model {name}", expected, suggestion(name, placed))
+            advice = suggestion(name, placed, "correct it, or add it to models")
+            self.refuse(("model",), f"unknown model {name}", expected, advice)
         model = self.catalog.models.get(name)
         if model is None:
             return

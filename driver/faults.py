@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,17 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-Location = tuple[str | int, ...]
+from driver.wording import meant, wording
 
-# What YAML makes of an unquoted word that was meant as text (24.10, on, 12:30, 2025-01-01).
-_UNQUOTED = {
-    "float": "a number",
-    "int": "a number",
-    "bool": "a boolean",
-    "date": "a date",
-    "datetime": "a date",
-    "NoneType": "nothing",
-}
+Location = tuple[str | int, ...]
+UNKNOWN = "unknown key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +33,10 @@ class Fault:
         return f"{self.file}: {place}: found {self.found}; expected {self.expected}; {self.advice}"
 
 
-def suggestion(word: object, known: Iterable[str]) -> str:
-    """Return advice for a *word* that is none of *known*: the nearest one, or that there is none."""
+def suggestion(word: object, known: Iterable[str], otherwise: str = "correct it, or add it to the catalog") -> str:
+    """Return advice for a *word* that is none of *known*: the nearest one, or *otherwise* where none is near."""
     close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
-    return _meant(close[0]) if close else "correct it, or add it to the catalog"
-
-
-def _meant(word: object) -> str:
-    return f"did you mean {word}?"
+    return meant(close[0]) if close else otherwise
 
 
 def listed(known: Iterable[object]) -> str:
@@ -58,43 +46,36 @@ def listed(known: Iterable[object]) -> str:
 
 def explain(error: ValidationError, file: str, model: type[BaseModel], data: object) -> list[Fault]:
     """Return one fault for every error of pydantic's *error* about *data*, which was to become *model*."""
-    faults = [_fault(dict(item), file, model, data) for item in error.errors(include_url=False)]
+    items = [dict(item) for item in error.errors(include_url=False) if not _consequence(item)]
+    faults = [_fault(item, file, model, data) for item in items]
     # A key that is written wrong is missing under its right name, too: one mistake, one line.
-    meant = {(fault.where[:-1], fault.advice) for fault in faults if fault.where}
-    return [fault for fault in faults if not fault.where or (fault.where[:-1], _meant(fault.where[-1])) not in meant]
+    near = {(fault.where[:-1], fault.advice) for fault in faults if fault.where}
+    return [fault for fault in faults if not fault.where or (fault.where[:-1], meant(fault.where[-1])) not in near]
+
+
+def _consequence(item: Mapping[str, Any]) -> bool:
+    """Return whether the error only says that a list is too short without its faulty entries."""
+    return item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"]
 
 
 def _fault(item: Mapping[str, Any], file: str, model: type[BaseModel], data: object) -> Fault:
-    where = real_location(item["loc"], data)
-    kind, value = str(item["type"]), item["input"]
-    if kind == "extra_forbidden":
+    where, kind = real_location(item["loc"], data), item["type"]
+    if kind in {"extra_forbidden", "invalid_key"}:
         known = sorted(map(str, fields_at(model, where[:-1])))
         close = difflib.get_close_matches(str(where[-1]), known, n=1)
-        advice = _meant(close[0]) if close else "remove it"
-        return Fault(file, where, f"unknown key {where[-1]}", f"one of {listed(known)}", advice)
-    expected = _expected(item, model, where)
+        advice = meant(close[0]) if close else "remove it"
+        return Fault(file, where, f"{UNKNOWN} {where[-1]}", f"one of {listed(known)}", advice)
     if kind == "missing":
-        return Fault(file, where, "nothing", expected, f"add {where[-1]}")
-    if kind == "string_type" and type(value).__name__ in _UNQUOTED:
-        read = f"{value!r}, {_UNQUOTED[type(value).__name__]} to YAML"
-        return Fault(file, where, read, "text", "write the value in quotes, so that YAML does not change it")
-    return Fault(file, where, _shown(value), expected, "correct it")
+        return Fault(file, where, "nothing", _missing(model, where), f"add {where[-1]}")
+    return Fault(file, where, *wording(item))
 
 
-def _expected(item: Mapping[str, Any], model: type[BaseModel], where: Location) -> str:
-    """Return what belongs at *where*: pydantic's sentence, or for a missing key what its field says of itself."""
-    reason = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    if item["type"] != "missing":
-        return reason
+def _missing(model: type[BaseModel], where: Location) -> str:
+    """Return what belongs at *where*, as its field says of itself."""
     field = fields_at(model, where[:-1]).get(where[-1])
     checks = [getattr(part, "func", None) for part in field.metadata] if field else []
     described = [str(what) for check in checks if (what := getattr(check, "what", None))]
     return (field.description if field and field.description else None) or next(iter(described), "a value")
-
-
-def _shown(value: object) -> str:
-    text = re.sub(r"//[^/@]*@", "//…@", repr(value))  # a password in an address is not to be repeated
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def real_location(loc: Sequence[str | int], data: object) -> Location:

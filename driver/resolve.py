@@ -41,26 +41,31 @@ def load(name_or_path: str | Path, *, catalog: Path = paths.CATALOG) -> Resolved
     folder = paths.site_dir(name_or_path)
     known = catalogs.load(catalog)
     file = folder / paths.SITE_FILE
-    site, faults = sitefile.read_site(file)
-    lock = sitefile.read_lock(folder)
-    if site is None:
-        raise SiteError(map(str, faults))
-    found = Findings(paths.shown(file))
-    Check(site, known, found).run()
-    if site.release not in known.releases:
-        _raise(faults, found.faults)
-    shelf = Shelf(site, known.releases[site.release], found)
-    _visit(shelf, known)
-    _raise(faults, found.faults)
-    return Resolver(site, known, folder, lock.images, shelf).site_as_a_whole()
+    reading = sitefile.read_site(file)
+    lock, faults_of_lock = sitefile.read_lock(folder)
+    examined = [_examined(site, known, paths.shown(file)) for site in reading.sites]
+    lines = [*map(str, _faults(reading, [found for _, found in examined])), *faults_of_lock]
+    shelf = examined[0][0] if examined else None
+    if lines or shelf is None:
+        raise SiteError(lines)
+    return Resolver(shelf.site, known, folder, lock.images, shelf).site_as_a_whole()
 
 
-def _raise(form: list[Fault], meaning: list[Fault]) -> None:
-    """Raise all faults, without those that a fault of form in the same place has caused."""
-    reported = [fault.where for fault in form]
-    caused = [fault for fault in meaning if not any(fault.where[: len(where)] == where for where in reported)]
-    if form or caused:
-        raise SiteError(map(str, [*form, *caused]))
+def _examined(site: Site, catalog: Catalog, file: str) -> tuple[Shelf | None, Findings]:
+    """Return the packages of *site*, None when its release is unknown, and what is wrong with its meaning."""
+    found = Findings(file)
+    Check(site, catalog, found).run()
+    if site.release not in catalog.releases:
+        return None, found
+    shelf = Shelf(site, catalog.releases[site.release], found)
+    _visit(shelf, catalog)
+    return shelf, found
+
+
+def _faults(reading: sitefile.Reading, findings: list[Findings]) -> list[Fault]:
+    """Return all faults: those of form, and those of meaning that no repair of a broken value has caused."""
+    meaning = [fault for fault in findings[0].faults if all(fault in other.faults for other in findings)] if findings else []
+    return [*reading.faults, *(fault for fault in meaning if not sitefile.within(fault.where, reading.faults))]
 
 
 def _visit(shelf: Shelf, catalog: Catalog) -> None:

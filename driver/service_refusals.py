@@ -51,7 +51,8 @@ class ServiceCheck:
         for position, name in enumerate(self.service.hosts):
             if name not in names and not twice:
                 expected = f"one of {listed(names)}"
-                self._refuse(("hosts", position), f"unknown host {name}", expected, suggestion(name, names))
+                advice = suggestion(name, names, "correct it, or add it to hosts")
+                self._refuse(("hosts", position), f"unknown host {name}", expected, advice)
             elif name in self.service.hosts[:position]:
                 self._refuse(("hosts", position), f"{name} a second time", "every host once", "remove it")
 

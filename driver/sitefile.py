@@ -3,88 +3,73 @@
 from __future__ import annotations
 
 import copy
-import difflib
-import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from driver import catalog, document, paths
-from driver.faults import Fault, Location, explain, fields_at
+from driver.errors import SiteError
+from driver.faults import Fault, Location, explain
+from driver.repair import VARIANTS, repair, repair_text
 from driver.site import Lock, Site
 
-_ROUNDS = 6  # a repair may uncover a second fault in the same place, hardly a sixth
+_ROUNDS = 12  # a repair may uncover a second fault in the same place, and a part that is absent as a whole takes four
 
 
-def read_lock(folder: Path) -> Lock:
-    """Return the site.lock of *folder*, empty when there is none; raises SiteError when it is invalid."""
-    file = folder / paths.LOCK_FILE
-    return catalog.parse(file, Lock) if file.is_file() else Lock()
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a site file says: *sites* is one site, or with *faults* of its form the copies that were repaired.
 
-
-def read_site(file: Path) -> tuple[Site | None, list[Fault]]:
-    """Return the site in *file* and every fault of its form.
-
-    With faults the site is a repaired copy, good for finding further faults and for nothing else; None when it is
-    beyond repair. Raises SiteError when the file is no YAML mapping at all.
+    A repaired copy is good for finding further faults and for nothing else; none is left where repair failed.
     """
+
+    sites: tuple[Site, ...]
+    faults: tuple[Fault, ...]
+
+
+def read_lock(folder: Path) -> tuple[Lock, list[str]]:
+    """Return the site.lock of *folder*, empty when there is none, and a line for every fault of it."""
+    file = folder / paths.LOCK_FILE
+    try:
+        return (catalog.parse(file, Lock) if file.is_file() else Lock()), []
+    except SiteError as error:
+        return Lock(), list(error.lines)
+
+
+def read_site(file: Path) -> Reading:
+    """Return what *file* says; raises SiteError when it is no YAML mapping at all."""
     name = paths.shown(file)
     data = document.read(file)
-    faults = document.jinja_faults(data, name)
-    repaired = copy.deepcopy(data)
-    for fault in faults:
-        _repair_text(repaired, fault.where)
+    jinja = document.jinja_faults(data, name)
+    if not jinja:
+        try:
+            return Reading((Site.model_validate(data),), ())
+        except ValidationError:
+            pass  # explained below, together with what the repair uncovers
+    outcomes = [_repaired(copy.deepcopy(data), name, jinja, variant) for variant in VARIANTS]
+    sites = tuple(site for site, _ in outcomes if site is not None)
+    faults = tuple(fault for fault in outcomes[0][1] if all(fault in other for _, other in outcomes))
+    return Reading(sites if len(sites) == len(VARIANTS) else (), faults)
+
+
+def _repaired(data: Any, name: str, jinja: list[Fault], variant: int) -> tuple[Site | None, list[Fault]]:
+    """Return the site in *data* after repairing it, and every fault of its form."""
+    faults = list(jinja)
+    for fault in jinja:
+        repair_text(data, fault.where, variant)
     for _ in range(_ROUNDS):
         try:
-            return Site.model_validate(repaired), faults
+            return Site.model_validate(data), faults
         except ValidationError as error:
-            found = explain(error, name, Site, repaired)
-            known = {fault.where for fault in faults}
-            faults += [fault for fault in found if fault.where not in known]
-            outcomes = [_repair(repaired, fault) for fault in found]
-            if not all(outcomes):
-                return None, faults
+            found = explain(error, name, Site, data)
+        faults += [fault for fault in found if not within(fault.where, faults)]
+        if not all([repair(data, fault, Site, variant, len(faults) + at) for at, fault in enumerate(found)]):
+            break
     return None, faults
 
 
-def _repair(data: Any, fault: Fault) -> bool:
-    """Make the value at the fault's place acceptable in *data*; return whether that was possible."""
-    parent, last = _parent(data, fault.where)
-    if not isinstance(parent, dict) or last is None:
-        return False
-    fields = fields_at(Site, fault.where[:-1])
-    if last not in fields and last in parent:
-        value = parent.pop(last)
-        close = difflib.get_close_matches(str(last), list(map(str, fields)), n=1)
-        if close and close[0] not in parent:
-            parent[close[0]] = value
-        return True
-    if last in parent and fault.expected == "text":
-        parent[last] = str(parent[last])
-        return True
-    if last in parent and last in fields and not fields[last].is_required():
-        del parent[last]
-        return True
-    return False
-
-
-def _repair_text(data: Any, where: Location) -> None:
-    parent, last = _parent(data, where)
-    if parent is not None and last is not None and isinstance(_item(parent, last), str):
-        parent[last] = re.sub(r"[^a-z0-9-]+", "", parent[last].lower()).strip("-") or "x"
-
-
-def _parent(data: Any, where: Location) -> tuple[Any, Any]:
-    """Return the container that *where* points into, and the last step; (None, None) if the way ends before."""
-    here = data
-    for part in where[:-1]:
-        here = _item(here, part)
-    return (here, where[-1]) if where and isinstance(here, dict | list) else (None, None)
-
-
-def _item(here: Any, part: Any) -> Any:
-    try:
-        return here[part]
-    except (KeyError, IndexError, TypeError):
-        return None
+def within(where: Location, faults: list[Fault] | tuple[Fault, ...]) -> bool:
+    """Return whether *where* is the place of one of *faults*, or inside it."""
+    return any(where[: len(fault.where)] == fault.where for fault in faults)

@@ -8,10 +8,11 @@ Returns: changed, pulled: [{name, source, bytes}].
 
 from __future__ import annotations
 
+import os
 from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.converge.docker_api import DockerApi
+from ansible.module_utils.converge.docker_api import SOCKET, DockerApi
 from ansible.module_utils.converge.errors import RefusedError
 from ansible.module_utils.converge.image_pull import describe, is_wanted, pull
 from ansible.module_utils.converge.progress import Progress
@@ -28,7 +29,9 @@ def main() -> None:
     pulled: List[Dict[str, Any]] = []
     try:
         for image in module.params["images"]:
-            if is_wanted(describe(api, image["name"]), image["digest"], image["architecture"]):
+            if not (module.check_mode and not os.path.exists(SOCKET)) and is_wanted(
+                describe(api, image["name"]), image["digest"], image["architecture"]
+            ):
                 continue
             source, moved = "", 0
             if not module.check_mode:
