@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 from typing import TYPE_CHECKING
 
+from driver import paths
 from driver.board import Board
 from driver.errors import ProvisionError, TaskFailed, Unreachable
 from driver.events import Event
@@ -75,10 +76,10 @@ def require_good(result: RunResult) -> None:
     """Raise Unreachable or TaskFailed, with everything that helps, unless *result* is good."""
     if result.good:
         return
-    texts = [failure.text(str(result.log)) for failure in result.failures]
+    texts = [failure.text(paths.shown(result.log)) for failure in result.failures]
     lost = [failure for failure in result.failures if failure.unreachable]
     others = [failure for failure in result.failures if not failure.unreachable]
-    message = "\n".join(texts) or f"Ansible ended with status {result.status}; see {result.log}"
+    message = "\n".join(texts) or f"Ansible ended with status {result.status}; see {paths.shown(result.log)}"
     if lost and not others:
         raise Unreachable(message)
     raise TaskFailed(message)

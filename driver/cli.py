@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from collections.abc import Sequence
 
 import click
 
-from driver import cli_hosts, cli_site, cli_tools
+from driver import cli_hosts, cli_site, cli_tools, streams
 from driver.cli_common import INVENTORY, VERBOSE
-from driver.errors import ProvisionError
+from driver.errors import ProvisionError, UsageError
 
 DEFAULT_VERB = "up"
 OUR_BUG = 1
 INTERRUPTED = 130
+BROKEN_PIPE = 141  # what a shell says of a process that SIGPIPE ended
 
 
 class Verbs(click.Group):
@@ -44,7 +46,7 @@ def with_verb(args: Sequence[str]) -> list[str]:
         else:
             break
     rest = list(args[at:])
-    if named and (not rest or (rest[0].startswith("-") and rest[0] not in {"--help", "--version"})):
+    if named and at <= len(args) and (not rest or (rest[0].startswith("-") and rest[0] not in {"--help", "--version"})):
         rest.insert(0, DEFAULT_VERB)
     return [*args[:at], *rest]
 
@@ -79,6 +81,21 @@ for verb in (*cli_site.VERBS, *cli_hosts.VERBS, *cli_tools.VERBS):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code of the process."""
+    streams.prepare()
+    try:
+        code = _run(args)
+        streams.flush()
+    except BrokenPipeError:  # `| head`: nobody reads on, which is no fault
+        streams.drop()
+        return BROKEN_PIPE
+    except OSError as error:  # a full disk behind stdout
+        streams.drop()
+        click.echo(f"Error: stdout: {error.strerror}; expected a place that takes the answer", err=True)
+        return UsageError.exit_code
+    return code
+
+
+def _run(args: Sequence[str] | None) -> int:
     try:
         result = cli.main(args=args, prog_name="provision", standalone_mode=False)
     except click.ClickException as error:
@@ -90,7 +107,11 @@ def main(args: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         return INTERRUPTED
+    except SystemExit:  # click's answer to a closed stdout
+        raise BrokenPipeError from None
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            raise  # stdout is full
         click.echo(bug(error), err=True)
         return OUR_BUG
     return result if isinstance(result, int) else 0
@@ -98,13 +119,13 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def bug(error: Exception) -> str:
     """Store the traceback of a fault of ours and return the short message that says where."""
-    from driver import runs
+    from driver import paths, runs
 
     text = "".join(traceback.format_exception(error))
     short = f"Error: a fault of provision itself: {type(error).__name__}: {str(error)[:300]}"
     try:
         file = runs.start("bug", "").file("traceback.txt")
         file.write_text(f"{' '.join(sys.argv)}\n{text}", encoding="utf-8")
-    except OSError:
+    except (OSError, ProvisionError):
         return f"{short}\n{text}"
-    return f"{short}\nThe traceback is in {file}; add it to a bug report."
+    return f"{short}\nThe traceback is in {paths.shown(file)}; add it to a bug report."

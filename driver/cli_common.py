@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -79,6 +79,12 @@ def answer(text: str, document: Any, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=1, ensure_ascii=False))
     else:
         click.echo(text, nl=not text.endswith("\n"))
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """Write what is worth knowing about the site, but refuses nothing, to stderr."""
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def stdout_width() -> int:

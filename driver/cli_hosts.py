@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driver.cli_common import JSON, LIMIT, TAGS, YES, answer, on_site, site_name, stdout_width, terminal
+from driver.cli_common import JSON, LIMIT, TAGS, YES, answer, on_site, site_name, stdout_width, terminal, warn
 from driver.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def plan(limit: str | None, tags: str | None, as_json: bool) -> None:
     from driver.observe import observe
 
     fleet = fleets.load(site_name()).limited(limit, tags)
+    warn(fleet.warnings)
     seen = observe(fleet)
     seen.require_all()
     found = plans.build(fleet, seen, runs.seconds_of_roles(fleet.name))
@@ -81,12 +82,15 @@ def status(limit: str | None, as_json: bool) -> int:
     return Unreachable.exit_code if seen.faults else 0
 
 
-@click.command(short_help="Down to bare hosts and up again, timed.")
+@click.command(short_help="`down --purge` and `up` in one run, timed.")
 @on_site
 @YES
 @JSON
 def rebuild(yes: bool, as_json: bool) -> int:
-    """Take the site down to bare hosts and bring it up again, timed."""
+    """Remove what `down --purge` removes and bring the site up again, timed.
+
+    Docker, the build tools, the package sources, the account, the models and downloaded files stay on the hosts.
+    """
     from driver import rebuild as verb
 
     return _report(verb.rebuild(site_name(), yes, terminal()), as_json)
@@ -95,11 +99,15 @@ def rebuild(yes: bool, as_json: bool) -> int:
 @click.command()
 @on_site
 @LIMIT
-@click.option("--purge", is_flag=True, help="Remove containers, images, runtime, firmware and driver as well.")
+@click.option("--purge", is_flag=True, help="Remove images, runtime, firmware and driver, too.")
 @YES
 @JSON
 def down(limit: str | None, purge: bool, yes: bool, as_json: bool) -> int:
-    """Stop the services of the site."""
+    """Stop the services of the site and remove their units and containers.
+
+    With --purge the engine's images, the container runtime, the firmware and the driver are removed, too. Docker with
+    its settings, the build tools, the package sources, the account, the models and downloaded files stay in any case.
+    """
     from driver import down as verb
 
     return _report(verb.down(site_name(), verb.Ending(limit, purge, yes), terminal()), as_json)

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from driver.cli_common import JSON, answer, on_site, site_name, stdout_width
+from driver.cli_common import JSON, answer, on_site, site_name, stdout_width, warn
+from driver.errors import SiteError
 
 
 @click.command()
@@ -18,11 +19,18 @@ def validate(as_json: bool) -> None:
     """Check site.yml against the catalog; one line per fault."""
     from driver import resolve
 
-    site = resolve.load(site_name())
+    try:
+        site = resolve.load(site_name())
+    except SiteError as error:
+        if as_json:
+            answer("", {"site": site_name(), "valid": False, "faults": list(error.lines)}, as_json)
+        raise
+    warn(site.warnings)
     hosts = [host.name for host in site.hosts]
     services = [service.name for service in site.services]
     text = f"site {site.name} is valid: hosts {', '.join(hosts)}; services {', '.join(services) or 'none'}"
-    answer(text, {"site": site.name, "valid": True, "hosts": hosts, "services": services}, as_json)
+    document = {"site": site.name, "valid": True, "hosts": hosts, "services": services, "warnings": list(site.warnings)}
+    answer(text, document, as_json)
 
 
 @click.command()
@@ -31,14 +39,16 @@ def validate(as_json: bool) -> None:
 @JSON
 def render(diff: bool, as_json: bool) -> None:
     """Write rendered/ from site.yml and the catalog."""
+    from driver import paths, resolve
     from driver import render as rendering
-    from driver import resolve
 
     site = resolve.load(site_name())
+    warn(site.warnings)
     result = rendering.render(site, write=not diff)
     changed = [str(path) for path in result.changed]
     verb = "would change" if diff else "wrote"
-    text = "\n".join([f"{verb} {path}" for path in changed] or [f"{result.folder} is up to date"])
+    lines = [f"{verb} {paths.shown(path)}" for path in result.changed]
+    text = "\n".join(lines or [f"{paths.shown(result.folder)} is up to date"])
     if diff and result.diff:
         text = f"{result.diff}\n{text}"
     answer(text, {"folder": str(result.folder), "changed": changed, "diff": result.diff, "written": not diff}, as_json)
@@ -52,7 +62,9 @@ def commands(as_json: bool) -> None:
     from driver import commands as lister
     from driver import resolve
 
-    found = lister.commands(resolve.load(site_name()))
+    site = resolve.load(site_name())
+    warn(site.warnings)
+    found = lister.commands(site)
     parts = ["\n".join(lines) + "\n" for lines in found.values()]
     answer("\n".join(parts), found, as_json)
 
@@ -84,7 +96,8 @@ def _smi_text(found: dict[str, Any]) -> str:
         if rows:
             cells = [["" if value is None else str(value) for value in row.values()] for row in rows]
             parts.append(table(tuple(rows[0]), cells, width=width))
-    parts += [f"error {found.get('code', '')}: {found['error']}\n"] if found.get("error") else []
+    code = f" {found['code']}" if found.get("code") else ""
+    parts += [f"error{code}: {found['error']}\n"] if found.get("error") else []
     parts += [f"not understood: {text}\n" for text in found.get("not_understood", [])]
     return "".join(parts)
 

@@ -27,6 +27,8 @@ def report(run: str | None, as_json: bool) -> None:
     text = pages.summary(document, folder, width)
     if document["check"]:
         text = pages.checks(document, width) + text
+    if document["error"]:
+        text += f"error: {document['error']}\n"
     answer(text, document, as_json)
 
 

@@ -106,7 +106,7 @@ def _driver(site: ResolvedSite, host: ResolvedHost) -> list[str]:
         f"# npu_driver: {driver.version}; exit code 0: done, 2: done after a reboot, anything else: failed",
         *_fetch(driver),
         _install(driver, "--nox11 --full --quiet --install-for-all"),
-        "#   over an installed driver: firmware first, and --upgrade --quiet instead of the other options for both",
+        "#   over a working driver: firmware first, both with: --nox11 --upgrade --quiet in place of the other options",
         f"# npu_firmware: {firmware.version}",
         *_fetch(firmware),
         _install(firmware, "--nox11 --full --quiet"),

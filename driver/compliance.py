@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from driver import paths
-from driver.errors import NotCompliant, Unreachable
+from driver.errors import NotCompliant, Unreachable, UsageError
 from driver.fleet import Fleet
 from driver.units import count
 
 LOG = logging.getLogger(__name__)
 SUITE = paths.ROOT / "tests" / "compliance"
 PYTEST_FAILED = 1
+PYTEST_USAGE = 4
+PYTEST_NOTHING = 5
+BAD_EXPRESSION = "Wrong expression passed to '-k'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class CheckResult:
 def check(fleet: Fleet, folder: Path, words: str | None = None) -> CheckResult:
     """Run the suite for the hosts and roles of *fleet*; *words* is pytest's -k.
 
-    Leaves junit.xml, check.json and check.log in *folder*.
+    Leaves junit.xml, check.json and check.log in *folder*. Raises UsageError when no check fits *words*.
     """
     raw = folder / "check.raw.json"
     log = folder / "check.log"
@@ -119,7 +122,9 @@ def check(fleet: Fleet, folder: Path, words: str | None = None) -> CheckResult:
             check=False,
         ).returncode
     LOG.debug("pytest ended with %d", code)
-    result = _result(fleet, raw, code, log, narrowed=words is not None)
+    if words:
+        _require_fit(words, code, log)
+    result = _result(fleet, raw, code, log, narrowed=bool(words))
     raw.unlink(missing_ok=True)
     (folder / "check.json").write_text(json.dumps(result.as_json(), indent=1, ensure_ascii=False), encoding="utf-8")
     return result
@@ -141,8 +146,18 @@ def _command(fleet: Fleet, folder: Path, raw: Path, words: str | None) -> list[s
         f"--site-hosts={','.join(host.name for host in fleet.hosts)}",
         f"--results={raw}",
     ]
-    chosen = ["-k", words] if words else []
+    chosen = [f"-k={words}"] if words else []
     return [sys.executable, "-m", "pytest", *options, f"--junitxml={folder / 'junit.xml'}", *ours, *chosen, *modules]
+
+
+def _require_fit(words: str, code: int, log: Path) -> None:
+    """Raise UsageError when *words* is no expression, or chooses nothing."""
+    if code == PYTEST_NOTHING:
+        raise UsageError(
+            f"no check fits -k {words!r}; expected a part of a check's name, as `provision check --json` shows them"
+        )
+    if code == PYTEST_USAGE and BAD_EXPRESSION in log.read_text(encoding="utf-8", errors="replace"):
+        raise UsageError(f"-k {words!r} is no expression; expected words of names with and, or, not, as in pytest -k")
 
 
 def _environment() -> dict[str, str]:
@@ -152,17 +167,18 @@ def _environment() -> dict[str, str]:
 
 def _result(fleet: Fleet, raw: Path, code: int, log: Path, *, narrowed: bool) -> CheckResult:
     names = tuple(host.name for host in fleet.hosts)
+    ended, look = f"pytest ended with code {code}", f"see {paths.shown(log)}"
     try:
         document = json.loads(raw.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return CheckResult((), {}, names, f"pytest ended with code {code} and no results; see {log}", names)
+        return CheckResult((), {}, names, f"{ended} and no results; {look}", names)
     checks = tuple(Check(**item) for item in document["checks"])
     unreachable = {host: why for host, why in document["unreachable"].items() if host in names}
     seen = {check.host for check in checks} | set(unreachable)
     unchecked = () if narrowed and checks else missing(names, seen)
-    red = any(not check.passed for check in checks) or unreachable
-    broken = f"pytest ended with code {code}; see {log}" if code not in {0, PYTEST_FAILED} or (code and not red) else ""
-    return CheckResult(checks, unreachable, unchecked, broken, names)
+    red = bool(unreachable) or any(not check.passed for check in checks)
+    well = code == 0 or (code == PYTEST_FAILED and red)
+    return CheckResult(checks, unreachable, unchecked, "" if well else f"{ended}; {look}", names)
 
 
 def missing(wanted: Iterable[str], seen: set[str]) -> tuple[str, ...]:

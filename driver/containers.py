@@ -73,11 +73,15 @@ def exec_argv(container: str, pid_file: str, shell: Sequence[str], argv: Sequenc
 def exec_stop_argv(container: str, pid_file: str, *, signal: str, grace_seconds: int) -> list[str]:
     """Return the command that ends what exec_argv started and waits for its end; 0 when nothing runs.
 
-    It is needed because the process outlives the `docker exec` client that systemd would stop.
+    It is needed because the process outlives the `docker exec` client that systemd would stop. What the engine
+    started is in its process group (docker makes it a session leader) and can outlive it holding the port, so the
+    wait and the last resort are for the group. No `--` before the group: dash refuses it.
     """
     script = (
-        f"pid=$(cat {pid_file} 2>/dev/null) || exit 0; kill -{signal} $pid 2>/dev/null || exit 0; "
-        f"for second in $(seq {grace_seconds}); do kill -0 $pid 2>/dev/null || exit 0; sleep 1; done; kill -KILL $pid"
+        f"pid=$(cat {pid_file} 2>/dev/null) || exit 0; "
+        f"kill -{signal} $pid 2>/dev/null || kill -{signal} -$pid 2>/dev/null || exit 0; "
+        f"for second in $(seq {grace_seconds}); do kill -0 -$pid 2>/dev/null || exit 0; sleep 1; done; "
+        f"kill -KILL -$pid 2>/dev/null; exit 0"
     )
     return [DOCKER, "exec", container, "sh", "-c", script]
 

@@ -14,6 +14,7 @@ from driver.request import Request
 from driver.terminal import Terminal
 
 PLAYBOOK = "teardown.yml"
+STAYS = "; Docker, the build tools, the package sources, the account and the models stay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def take_down(record: Record, ending: Ending, terminal: Terminal, leash: Path) -
         if ending.purge
         else "stop the services"
     )
-    terminal.say(f"down will {what} on {', '.join(hosts)}")
+    terminal.say(f"down will {what} on {', '.join(hosts)}{STAYS if ending.purge else ''}")
     if not ending.yes:
         terminal.confirm("Go on?")
     with record.run.stage("down"):

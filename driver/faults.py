@@ -55,7 +55,7 @@ def explain(error: ValidationError, file: str, model: type[BaseModel], data: obj
 
 def _consequence(item: Mapping[str, Any]) -> bool:
     """Return whether the error only says that a list is too short without its faulty entries."""
-    return item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"]
+    return bool(item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"])
 
 
 def _fault(item: Mapping[str, Any], file: str, model: type[BaseModel], data: object) -> Fault:

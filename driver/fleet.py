@@ -61,6 +61,7 @@ class Fleet:
     rendered: Path
     python: str
     hosts: tuple[FleetHost, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def ssh_config(self) -> Path:
@@ -100,12 +101,18 @@ class Fleet:
         """
         hosts = self._chosen("--limit", limit, [host.name for host in self.hosts])
         roles = self._chosen("--tags", tags, list(self.roles))
-        kept = tuple(
+        kept = [
             replace(host, roles=tuple(role for role in host.roles if role in roles))
             for host in self.hosts
             if host.name in hosts
-        )
-        return replace(self, hosts=kept)
+        ]
+        playing = tuple(host for host in kept if host.roles)
+        if not playing:
+            raise SiteError(f"--tags: {tags} is nothing that {limit} has; it belongs to {self._players(roles)}")
+        return replace(self, hosts=playing)
+
+    def _players(self, roles: list[str]) -> str:
+        return ", ".join(host.name for host in self.hosts if set(roles) & set(host.roles))
 
     def _chosen(self, option: str, text: str | None, known: list[str]) -> list[str]:
         if text is None:
@@ -113,8 +120,8 @@ class Fleet:
         asked = [word.strip() for word in text.split(",") if word.strip()]
         unknown = [word for word in asked if word not in known]
         if unknown or not asked:
-            found = ", ".join(unknown) or "nothing"
-            raise SiteError(f"{option}: {found} is not in site {self.name}; known are {', '.join(known)}")
+            found = f"{', '.join(unknown)} is not in site {self.name}" if unknown else "found no name"
+            raise SiteError(f"{option}: {found}; known are {', '.join(known)}")
         return asked
 
 
@@ -137,6 +144,7 @@ def _resolved(name: str, folder: Path, memory: Path) -> Fleet:
     python = site.connection.python
     hosts = [{"name": host.name, "address": str(host.address), "roles": list(host.roles)} for host in site.hosts]
     known = {"name": site.name, "rendered": str(site.rendered), "python": python, "hosts": hosts}
+    known["warnings"] = list(site.warnings)
     draft = memory.with_suffix(".new")
     draft.write_text(json.dumps({"stamp": _stamp(folder), "site": known}), encoding="utf-8")
     draft.replace(memory)
@@ -154,7 +162,7 @@ def _fleet(folder: Path, site: dict[str, Any]) -> Fleet:
         )
         for host in site["hosts"]
     )
-    return Fleet(site["name"], folder, rendered, site["python"], hosts)
+    return Fleet(site["name"], folder, rendered, site["python"], hosts, tuple(site.get("warnings", ())))
 
 
 def _remembered(memory: Path) -> dict[str, Any] | None:

@@ -66,7 +66,8 @@ class Shelf:
         for name in self.site.checksums:
             if name not in known:
                 expected = f"a file of release {self.release.name}: {listed(known)}"
-                self.found.refuse(("checksums", name), f"unknown file {name}", expected, suggestion(name, known, "remove it"))
+                advice = suggestion(name, known, "remove it")
+                self.found.refuse(("checksums", name), f"unknown file {name}", expected, advice)
 
     def _checksum(self, entry: PackageFile) -> str:
         given = self.site.checksums.get(entry.file)

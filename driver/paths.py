@@ -36,6 +36,15 @@ def site_dir(name_or_path: str | Path, inventories: Path = INVENTORIES) -> Path:
     known sites when nothing of that name has a site.yml.
     """
     text = str(name_or_path)
+    text = text.rstrip("/") or text  # the shell completes the name of a folder with a slash
+    try:
+        return _site_dir(text, inventories)
+    except (OSError, RuntimeError, ValueError) as error:  # too long, no access, a home that does not exist
+        reason = getattr(error, "strerror", None) or error
+        raise SiteError(f"{text[:80]!r}: {reason}; expected the name or the path of a site that can be read") from error
+
+
+def _site_dir(text: str, inventories: Path) -> Path:
     if text and "/" not in text and text not in (".", "..") and (inventories / text / SITE_FILE).is_file():
         return inventories / text
     path = Path(text).expanduser()
@@ -46,9 +55,19 @@ def site_dir(name_or_path: str | Path, inventories: Path = INVENTORIES) -> Path:
     close = difflib.get_close_matches(text, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"write one, or name one of: {', '.join(known) or '(none yet)'}"
     raise SiteError(
-        f"{text or '(no name)'}: no site of this name; "
-        f"expected a folder of {inventories}, or a path that holds {SITE_FILE}; {hint}"
+        f"{text or '(no name)'}: {_nothing_there(text, folder, inventories)}; "
+        f"expected a folder of {shown(inventories)}, or a path that holds {SITE_FILE}; {hint}"
     )
+
+
+def _nothing_there(text: str, folder: Path, inventories: Path) -> str:
+    """Return why *text* names no site."""
+    places = [inventories / text, folder] if text else []
+    if any((place / SITE_FILE).exists() for place in places):
+        return f"its {SITE_FILE} is no file"
+    if any(place.is_dir() for place in places):
+        return f"a folder without {SITE_FILE}"
+    return "a file that is no site" if any(place.exists() for place in places) else "no site of this name"
 
 
 def shown(path: Path) -> str:

@@ -7,6 +7,8 @@ from driver.table import table
 from driver.units import count, size
 
 SHOWN = 60  # characters of a value
+IMAGES = "container_image"
+UNKNOWN = "images of unknown size"
 NAMED = 4  # hosts of a row
 
 
@@ -57,7 +59,17 @@ def summary(plan: Plan) -> list[str]:
         stopped.setdefault(name, []).append(host)
     if stopped:
         lines.append(f"stops meanwhile: {'; '.join(f'{name} on {_names(hosts)}' for name, hosts in stopped.items())}")
-    if plan.bytes:
-        per_host = {host: sum(change.bytes for change in plan.of(host)) for host in plan.drifting}
-        lines.append(f"to move: {size(plan.bytes)}, at most {size(max(per_host.values()))} to one host")
+    if plan.bytes or _unknown(plan):
+        lines.append(f"to move: {_moved(plan)}")
     return lines
+
+
+def _unknown(plan: Plan) -> bool:
+    """Return whether there is an image to move of which the catalog does not know the size."""
+    return any(change.role == IMAGES and not change.bytes for change in plan.changes)
+
+
+def _moved(plan: Plan) -> str:
+    per_host = [sum(change.bytes for change in plan.of(host)) for host in plan.drifting]
+    known = [f"{size(plan.bytes)}, at most {size(max(per_host))} to one host"] if plan.bytes else []
+    return ", plus ".join([*known, *([UNKNOWN] if _unknown(plan) else [])])

@@ -1,4 +1,4 @@
-"""The repeatable rebuild of a site: down with everything removed, up, check; every stage timed, one report."""
+"""The repeatable rebuild of a site: down with --purge, up, check; every stage timed, one report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from driver.up import Wish, converge, prove
 
 
 def rebuild(name: str, yes: bool, terminal: Terminal) -> Record:
-    """Take the whole site down and bring it up again under one lock; return the record of the run."""
+    """Purge the whole site and bring it up again under one lock; return the record of the run."""
     folder = paths.site_dir(name)
     began = time.monotonic()
     with lock.held(folder, "rebuild", terminal.say) as leash:

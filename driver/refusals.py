@@ -11,6 +11,8 @@ from driver.findings import Findings
 from driver.service_refusals import ServiceCheck
 from driver.site import Site, SiteHost
 
+# Keys of daemon.json that ascend_docker_runtime writes; two writers would undo each other on every run.
+_RUNTIME_OPTIONS = frozenset({"default-runtime", "runtimes"})
 _RESERVED = frozenset({"all", "localhost", "ungrouped"})  # names to which Ansible gives a meaning of its own
 
 
@@ -25,6 +27,9 @@ class Check:
     def run(self) -> None:
         """Find every fault of the site against the catalog and within itself."""
         self.found.known(("release",), self.site.release, self.catalog.releases, "a release of the catalog")
+        for key in sorted(_RUNTIME_OPTIONS & self.site.docker.daemon_options.keys()):
+            expected = "a key that no role owns, and ascend_docker_runtime owns this one"
+            self.found.refuse(("docker", "daemon_options", key), key, expected, "remove it")
         self._hosts()
         self._models()
         self.found.unique("services", "name", [service.name for service in self.site.services])

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from driver import paths
 from driver.document import texts
-from driver.errors import ProvisionError
+from driver.errors import ProvisionError, SiteError
 from driver.resolved import ROLES, ResolvedHost, ResolvedSite
 
 WANTED_SCHEMA = 1
@@ -67,8 +67,19 @@ def as_ssh(value: object) -> str:
 def render(site: ResolvedSite, *, write: bool = True) -> RenderResult:
     """Make site.rendered hold exactly the files of *site*; with write=False only say what would change.
 
-    Every file is replaced atomically, unchanged ones are left alone, files of an earlier site are removed.
+    Every file is replaced atomically, unchanged ones are left alone, files of an earlier site are removed. Raises
+    SiteError when the folder cannot be written.
     """
+    try:
+        return _render(site, write)
+    except OSError as error:
+        place = paths.shown(Path(error.filename)) if error.filename else paths.shown(site.rendered)
+        raise SiteError(
+            f"{place}: cannot be written ({error.strerror}); expected a folder of yours; correct its owner or its mode"
+        ) from error
+
+
+def _render(site: ResolvedSite, write: bool) -> RenderResult:
     wanted = documents(site)
     present = {file.relative_to(site.rendered): file for file in site.rendered.rglob("*") if file.is_file()}
     changed: list[Path] = []

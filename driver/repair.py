@@ -11,13 +11,16 @@ import difflib
 import re
 from collections.abc import Iterator
 from datetime import date
+from ipaddress import IPv4Address
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from driver.faults import UNKNOWN, Fault, Location, explain, fields_at
+from driver.wording import ONE_OF
 
 VARIANTS = (0, 1)
+_DOCUMENTATION = IPv4Address(0xC0000200)  # RFC 5737: no host has an address of this network
 
 
 def repair(data: Any, fault: Fault, model: type[BaseModel], variant: int, number: int) -> bool:
@@ -66,7 +69,7 @@ def _meant(parent: Any, fault: Fault, variant: int) -> Iterator[Any]:
         yield int(old)
     if isinstance(old, str) and variant == 0:
         yield re.sub(r"[^a-z0-9-]+", "", old.lower()).strip("-")
-    words = fault.expected.removeprefix("one of ").split(", ")
+    words = fault.expected.removeprefix(ONE_OF).split(", ") if fault.expected.startswith(ONE_OF) else []
     yield from words if variant == 0 else reversed(words)
     if isinstance(parent, list) and variant == 1:
         yield from (other for other in parent if other is not old)
@@ -74,7 +77,7 @@ def _meant(parent: Any, fault: Fault, variant: int) -> Iterator[Any]:
 
 def _invented(fault: Fault, model: type[BaseModel], own: int) -> list[Any]:
     """Return one value of every kind, none of which another repair has: *own* is a number that no other one uses."""
-    address = f"192.0.2.{own % 250 + 1}"
+    address = str(_DOCUMENTATION + own % 256)
     texts = [f"x{own}", address, f"/x/x{own}", f"http://{address}", f"x@x{own}", f"{own}g", f"{own:064x}"]
     part, entry = (_words_at(model, where) if own % 2 else {} for where in (fault.where, (*fault.where, 0)))
     return [*texts, f"sha256:{own:064x}", 20000 + own, own % 2 == 1, part, [entry], [f"x{own}"], []]
@@ -82,10 +85,8 @@ def _invented(fault: Fault, model: type[BaseModel], own: int) -> list[Any]:
 
 def _words_at(model: type[BaseModel], where: Location) -> dict[str | int, Any]:
     """Return the fields of the part at *where* that have a choice of words, each with the last of them."""
-    fields = fields_at(model, where)
-    return {
-        name: get_args(field.annotation)[-1] for name, field in fields.items() if get_origin(field.annotation) is Literal
-    }
+    kinds = {name: field.annotation for name, field in fields_at(model, where).items()}
+    return {name: get_args(kind)[-1] for name, kind in kinds.items() if get_origin(kind) is Literal}
 
 
 def _fits(data: Any, where: Location, model: type[BaseModel]) -> bool:

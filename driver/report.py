@@ -75,12 +75,15 @@ def summary(document: Document, folder: Path, width: int) -> str:
     stages = [[stage["name"], duration(stage["seconds"] or 0)] for stage in document["stages"]]
     parts.append(draw(("stage", "time"), [*stages, ["all", duration(document["seconds"])]]))
     page = folder / PAGE
-    parts.append(f"report: {page if page.is_file() else folder / 'report.json'}\n")
+    parts.append(f"report: {paths.shown(page if page.is_file() else folder / 'report.json')}\n")
     return "".join(parts)
 
 
 def checks(document: Document, width: int) -> str:
-    """Return the compliance of a run as text: the sums by host and role, then every red check."""
+    """Return the compliance of a run as text: the sums by host and role, then every red check.
+
+    The verdict follows where the summary of the run does not say it: that of `check` is it.
+    """
     result = document["check"]
     if result is None:
         return "no checks in this run\n"
@@ -95,4 +98,5 @@ def checks(document: Document, width: int) -> str:
     parts = [table(("host", "role", "result", "checks"), lines, width=width)] if lines else []
     parts += [f"{check['message']}\n" for check in result["checks"] if not check["passed"]]
     parts += [f"{host}: unreachable: {why}\n" for host, why in result["unreachable"].items()]
-    return "".join([*parts, result["headline"] + "\n"])
+    verdict = [] if document["verb"] == "check" else [f"{result['headline']}\n"]
+    return "".join([*parts, *verdict])

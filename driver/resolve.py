@@ -64,7 +64,8 @@ def _examined(site: Site, catalog: Catalog, file: str) -> tuple[Shelf | None, Fi
 
 def _faults(reading: sitefile.Reading, findings: list[Findings]) -> list[Fault]:
     """Return all faults: those of form, and those of meaning that no repair of a broken value has caused."""
-    meaning = [fault for fault in findings[0].faults if all(fault in other.faults for other in findings)] if findings else []
+    first = findings[0].faults if findings else []
+    meaning = [fault for fault in first if all(fault in other.faults for other in findings)]
     return [*reading.faults, *(fault for fault in meaning if not sitefile.within(fault.where, reading.faults))]
 
 

@@ -54,7 +54,7 @@ class Running:
     def __init__(self, fleet: Fleet, request: Request, folder: Path, on_event: Callable[[Event], None]) -> None:
         """Start the playbook; everything it writes goes below *folder*."""
         if not fleet.inventory.is_file():
-            raise SiteError(f"{fleet.inventory}: not rendered yet; run `provision render` first")
+            raise SiteError(f"{paths.shown(fleet.inventory)}: not rendered yet; run `provision render` first")
         self._private = folder / "ansible"
         self._private.mkdir(mode=0o700)  # never an old one: that would mix two runs
         number = len(list(folder.glob("ansible*.log"))) + 1

@@ -60,10 +60,23 @@ class Run:
 
 
 def start(verb: str, site: str) -> Run:
-    """Make the folder of a new run, readable by its owner only, and drop the oldest ones beyond KEPT_RUNS."""
-    now = datetime.now(UTC)
+    """Make the folder of a new run, readable by its owner only, and drop the oldest ones beyond KEPT_RUNS.
+
+    Raises UsageError when it cannot be made.
+    """
     top = paths.runs_dir()
-    top.mkdir(parents=True, exist_ok=True)
+    try:
+        top.mkdir(parents=True, exist_ok=True)
+        return _start(top, verb, site)
+    except OSError as error:
+        raise UsageError(
+            f"{paths.shown(top)}: found no folder that takes a run ({error.strerror}); expected one that you may "
+            "write; correct it, or name another one in PROVISION_RUNS"
+        ) from error
+
+
+def _start(top: Path, verb: str, site: str) -> Run:
+    now = datetime.now(UTC)
     wish = f"{now:%Y%m%dT%H%M%SZ}-{verb}"
     for name in (wish, *(f"{wish}-{number}" for number in range(2, 100))):
         folder = top / name
@@ -73,7 +86,7 @@ def start(verb: str, site: str) -> Run:
             continue
         _forget_old(top, folder)
         return Run(name, verb, site, folder, now.isoformat(timespec="seconds"), time.monotonic())
-    raise UsageError(f"{top}: a hundred runs of `{verb}` within one second; expected one. Look what starts them.")
+    raise UsageError(f"{paths.shown(top)}: a hundred runs of `{verb}` within one second; expected one. Stop them.")
 
 
 def _forget_old(top: Path, new: Path) -> None:
@@ -98,7 +111,8 @@ def find(name: str | None, site: str | None = None) -> Path:
     chosen = [folder for folder in reported if name is None or name in folder.name]
     if not chosen:
         known = ", ".join(folder.name for folder in reported[:5]) or "none yet"
-        raise UsageError(f"{paths.runs_dir()}: no run {name or ''} with a report; the newest are: {known}")
+        wanted = " ".join(part for part in ("no run", name, f"of site {site}" if site else "", "with a report") if part)
+        raise UsageError(f"{paths.shown(paths.runs_dir())}: {wanted}; the newest are: {known}")
     return chosen[0]
 
 

@@ -65,9 +65,9 @@ Label = Annotated[
 ModelName = Annotated[
     str, AfterValidator(Matching(r"[A-Za-z0-9][A-Za-z0-9._:/-]*", "a name that clients call the model by"))
 ]
-Address = Annotated[str, AfterValidator(_ipv4)]
-Url = Annotated[str, AfterValidator(_url)]
-Port = Annotated[StrictInt, Field(ge=1, le=65535)]
+Address = Annotated[str, AfterValidator(_ipv4), Field(description="an IPv4 address")]
+Url = Annotated[str, AfterValidator(_url), Field(description="an http or https address")]
+Port = Annotated[StrictInt, Field(ge=1, le=65535, description="a port from 1 to 65535")]
 HostPath = Annotated[
     str,
     AfterValidator(Matching(_FOLDER + "{2,}", "an absolute path of at least two folders, without spaces")),
@@ -90,7 +90,7 @@ Suite = Annotated[str, AfterValidator(Matching(r"[A-Za-z0-9./_-]+", "a suite of 
 TagSuffix = Annotated[str, AfterValidator(Matching(r"[A-Za-z0-9._-]*", "the end of an image tag"))]
 Size = Annotated[str, AfterValidator(Matching(r"\d+[kmgKMG]", "a size such as 16g"))]
 Variable = Annotated[str, AfterValidator(Matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable"))]
-Count = Annotated[StrictInt, Field(ge=1)]
+Count = Annotated[StrictInt, Field(ge=1, description="a number from 1")]
 
 
 class Spec(BaseModel):
@@ -179,7 +179,7 @@ class SiteHost(Spec):
     address: Address
     interface: Interface | None = None
     arch: Literal["x86_64", "aarch64"] = "x86_64"
-    accelerator: Cards
+    accelerator: Annotated[Cards, Field(description="type, product and count of the cards")]
 
 
 class SiteModel(Spec):
@@ -223,7 +223,7 @@ class SiteService(Spec):
     variant: Annotated[str, Field(description="a variant of the image in the catalog")] | None = None
     model: Annotated[str, Field(description="a model that the site lists under models")]
     served_name: ModelName | None = None
-    hosts: Annotated[tuple[Name, ...], Field(min_length=1)]
+    hosts: Annotated[tuple[Name, ...], Field(min_length=1, description="a list of names from hosts")]
     cards: CardChoice | None = None
     parallel: Parallel = Parallel()
     distributed: Literal["ray", "none"] = "none"
@@ -247,14 +247,14 @@ class Site(Spec):
 
     site: Name
     release: Annotated[str, Field(description="a release of the catalog")]
-    connection: Connection
+    connection: Annotated[Connection, Field(description="user and keys of the SSH connection")]
     mirrors: Mirrors = Mirrors()
     service_account: ServiceAccount = ServiceAccount()
     docker: Docker = Docker()
     accept_eula: StrictBool = False
     allow_downgrade: tuple[Literal["npu_driver", "npu_firmware"], ...] = ()
     checksums: dict[str, Sha256] = {}
-    hosts: Annotated[tuple[SiteHost, ...], Field(min_length=1)]
+    hosts: Annotated[tuple[SiteHost, ...], Field(min_length=1, description="a list of servers")]
     models: tuple[SiteModel, ...] = ()
     services: tuple[SiteService, ...] = ()
     obsutil: Obsutil = Obsutil()

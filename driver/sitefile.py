@@ -65,7 +65,8 @@ def _repaired(data: Any, name: str, jinja: list[Fault], variant: int) -> tuple[S
         except ValidationError as error:
             found = explain(error, name, Site, data)
         faults += [fault for fault in found if not within(fault.where, faults)]
-        if not all([repair(data, fault, Site, variant, len(faults) + at) for at, fault in enumerate(found)]):
+        outcomes = [repair(data, fault, Site, variant, len(faults) + at) for at, fault in enumerate(found)]
+        if not all(outcomes):
             break
     return None, faults
 

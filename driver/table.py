@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 
 Rows = Sequence[Sequence[str]]
+NARROWEST = 60  # columns; folded into fewer, words fall apart into letters
 # words that get a colour on a terminal, by what they say
 TONES = {
     "ok": "green",
@@ -20,7 +21,7 @@ TONES = {
 
 def table(head: Sequence[str], rows: Rows, *, width: int = 0) -> str:
     """Return a table with a trailing newline; *width* is the terminal's, 0 means that there is none."""
-    return _drawn(head, rows, width) if width else _plain(head, rows)
+    return _drawn(head, rows, width) if width >= NARROWEST else _plain(head, rows)
 
 
 def _plain(head: Sequence[str], rows: Rows) -> str:

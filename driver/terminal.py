@@ -31,6 +31,6 @@ class Terminal:
     def confirm(self, question: str) -> None:
         """Ask; raise UsageError when the answer is no, or when nobody can be asked."""
         if not self.interactive:
-            raise UsageError("nobody can be asked without a terminal: read the plan above, then give --yes to go on")
+            raise UsageError("nobody can be asked without a terminal: read what stands above, then give --yes to go on")
         if not self.ask(question):
             raise UsageError("not confirmed: nothing was changed")

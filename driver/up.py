@@ -61,6 +61,8 @@ def up(name: str, wish: Wish, terminal: Terminal) -> Record:
 def converge(record: Record, wish: Wish, terminal: Terminal, leash: Path) -> None:
     """Observe, show the plan, ask, and play what drifts until nothing does; raises what went wrong."""
     fleet, run = record.fleet, record.run
+    for warning in fleet.warnings:
+        terminal.say(f"warning: {warning}")
     with run.stage("observe"):
         seen = _quiet_hosts(fleet, terminal)
     record.plan = plans.build(fleet, seen, runs.seconds_of_roles(fleet.name))

@@ -36,6 +36,7 @@ _LIMITS = {
     "less_than": ("lt", "less than"),
 }
 _LONGEST = 80
+ONE_OF = "one of "
 
 
 class Words(NamedTuple):
@@ -70,7 +71,7 @@ def _words(item: Mapping[str, Any]) -> Words:
     if kind == "literal_error":
         known = re.findall(r"'([^']*)'", str(context["expected"]))
         close = difflib.get_close_matches(str(value), known, n=1)
-        return Words(shown(value), f"one of {', '.join(known)}", meant(close[0]) if close else "write one of them")
+        return Words(shown(value), f"{ONE_OF}{', '.join(known)}", meant(close[0]) if close else "write one of them")
     if kind in _KINDS:
         return _of_another_kind(_KINDS[kind], value)
     reason = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
@@ -95,5 +96,6 @@ def shown(value: object) -> str:
         return "an empty list" if isinstance(value, list) else "an empty mapping"
     text = re.sub(r"//[^/@]*@", "//…@", repr(value))  # a password in an address is not to be repeated
     text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
-    names = {list: "the list ", dict: "the mapping "}
-    return names.get(type(value), "") + text
+    if isinstance(value, list | dict):
+        return f"{'the list' if isinstance(value, list) else 'the mapping'} {text}"
+    return text

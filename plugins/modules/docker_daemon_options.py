@@ -4,8 +4,8 @@
 Arguments: path (/etc/docker/daemon.json), options (our keys), remove (keys that go when they hold exactly this value).
 Other keys stay. The old file is kept beside the new one. A broken file is repaired from the copy that this module
 wrote last; without such a copy it is refused.
-Returns: changed (the file, or an engine that does not run with our keys yet), written, backup, repaired, not_in_effect;
-diff has the file before and after.
+Returns: changed (the file, or an engine that does not run with our keys yet), restart (whether the engine has to be
+restarted for it), written, backup, repaired, not_in_effect; diff has the file before and after.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ansible.module_utils.converge.daemon_json import (
     not_in_effect,
     read,
     render,
+    restart_needed,
     unsafe,
     write,
 )
@@ -74,19 +75,23 @@ def converge(module: AnsibleModule) -> Dict[str, Any]:
     wanted = merged(present, options, module.params["remove"])
     # an empty set of options does not call for a file
     write_it = repaired or wanted != present or (bool(wanted) and not os.path.exists(path))
+    info = engine_info()
+    needed = restart_needed(present, wanted, options, info) if wanted else False
     result = {
         "written": write_it,
         "repaired": repaired,
         "backup": "",
-        "not_in_effect": not_in_effect(options, engine_info()),
+        "not_in_effect": not_in_effect(options, info),
+        "restart": needed or os.path.exists(RESTART_MARK),
     }
-    result["changed"] = write_it or os.path.exists(RESTART_MARK) or bool(result["not_in_effect"])
+    result["changed"] = write_it or result["restart"]
     result["diff"] = {"before": render(present), "after": render(wanted), "before_header": path, "after_header": path}
     if module.check_mode:
         return result
     if write_it:
         validate(module, render(wanted))
-        mark()
+        if needed:
+            mark()
         result["backup"] = write(path, render(wanted), LAST_WRITTEN)
     elif present:
         remember(render(present))

@@ -162,3 +162,18 @@ def not_in_effect(options: Options, info: Options) -> List[str]:
         f"insecure-registries {entry}" for entry in options.get("insecure-registries") or [] if entry not in known
     ]
     return missing
+
+
+# What GET /info shows of daemon.json, so that nobody has to guess whether the engine runs with it.
+VISIBLE = {"default-runtime", "runtimes", "insecure-registries"}
+
+
+def restart_needed(present: Options, wanted: Options, options: Options, info: Options) -> bool:
+    """Return whether the engine has to be restarted to run with *wanted*.
+
+    A file that was spoilt under an engine that runs with the right values is written again and that is all: a restart
+    stops every container.
+    """
+    changed = {name for name in set(present) | set(wanted) if present.get(name) != wanted.get(name)}
+    removed = set(present) - set(wanted)
+    return not info or bool(removed) or bool(changed - VISIBLE) or bool(not_in_effect(options, info))

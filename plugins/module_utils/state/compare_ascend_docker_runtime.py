@@ -36,6 +36,7 @@ def _entry(wanted: Wanted, facts: Facts, stops: list[str]) -> list[Item]:
     entry = runtimes.get(NAME) if isinstance(runtimes, dict) else None
     in_file = entry.get("path") if isinstance(entry, dict) else None
     waiting = _not_in_effect(wanted, docker, path)
+    stops = stops if waiting or not docker["active"] else []  # a right dockerd is not restarted for its file
     default = content.get("default-runtime")
     items = []
     if in_file != path:

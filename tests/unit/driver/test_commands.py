@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 import subprocess
 
-from driver import commands
+import yaml
+
+from driver import commands, paths
 from driver.resolved import ResolvedSite
 
 from .conftest import Data, Workshop
@@ -53,6 +55,17 @@ def test_installers_have_a_limit_and_no_prompt(prod: ResolvedSite) -> None:
     assert len(calls) == 3
     assert all(line.startswith("timeout ") and line.endswith("< /dev/null") for line in calls)
     assert "--nox11 --full --quiet --install-for-all" in calls[0]
+
+
+def test_options_are_those_of_the_roles(lab: ResolvedSite) -> None:
+    lines = commands.commands(lab)["node1"]
+    for role in ("npu_driver", "npu_firmware"):
+        text = (paths.ROOT / "roles" / role / "vars" / "main.yml").read_text(encoding="utf-8")
+        options = {name.removeprefix(f"__{role}_"): value for name, value in yaml.safe_load(text).items()}
+        kind = role.removeprefix("npu_")
+        call = next(line for line in lines if line.startswith("timeout") and f"-npu-{kind}" in line)
+        assert f".run {' '.join(options['install_options'])} < /dev/null" in call
+        assert any(f": {' '.join(options['upgrade_options'])} in place" in line for line in lines)
 
 
 def test_licence_is_answered(lab: ResolvedSite) -> None:

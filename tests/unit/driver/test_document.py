@@ -45,6 +45,26 @@ def test_binary_is_refused(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("site: 2025-02-30\n", "line 1, column 7: found invalid YAML (2025-02-30 is read as a timestamp, and is none)"),
+        ("!!map site\n", "line 1, column 1: found invalid YAML (a mapping was announced and is none)"),
+        ("site: a\0b\n", "found invalid YAML (special characters are not allowed)"),
+        ("lab\n", "found one value; expected a YAML mapping of keys"),
+        ("site: " + "[" * 5000, "found values that are nested without end"),
+        ("site: &a [*a]\n", "found more than 200000 values"),
+        (
+            "".join(f"a{n}: &a{n} [{f'*a{n - 1},' * 9 if n else 'x'}]\n" for n in range(9)),
+            "found more than 200000 values",
+        ),
+        ("a: b\n" * 300_000, "found more than 1048576 characters"),
+    ],
+)
+def test_hostile_text_is_refused_in_one_line(workshop: Workshop, text: str, found: str) -> None:
+    assert refusal(workshop, text).startswith(f"site.yml: {found}")
+
+
+@pytest.mark.parametrize(
     ("written", "found"),
     [
         ("24.10", "24.1, a number to YAML"),

@@ -32,6 +32,27 @@ def test_unknown_site_lists_the_known_ones() -> None:
         paths.site_dir("")
 
 
+def test_a_name_may_end_with_a_slash() -> None:
+    assert paths.site_dir("lab/") == paths.INVENTORIES / "lab"
+
+
+def test_what_is_no_site_is_said_and_paths_start_at_the_repository(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "folder/site.yml").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    for name, found in (
+        (tmp_path / "empty", "a folder without site.yml"),
+        (tmp_path / "folder", "its site.yml is no file"),
+        (tmp_path / "file", "a file that is no site"),
+        ("nosuch", "no site of this name"),
+    ):
+        with pytest.raises(SiteError, match=f"^{name}: {found}; expected a folder of inventories, or a path"):
+            paths.site_dir(name)
+    for name, found in (("x" * 5000, "File name too long"), ("~nobody-of-this-name/x", "home directory")):
+        with pytest.raises(SiteError, match=f"{found}.*; expected the name or the path of a site"):
+            paths.site_dir(name)
+
+
 def test_runs_follow_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("PROVISION_RUNS", raising=False)
     assert paths.runs_dir() == paths.ROOT / "runs"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from driver import catalog
+from driver import catalog, paths
 from driver.catalog import Catalog
 from driver.resolved import ResolvedSite
 
@@ -85,6 +86,46 @@ def test_all_faults_at_once(workshop: Workshop) -> None:
 def test_faults_of_form_beyond_repair_are_all_listed(workshop: Workshop) -> None:
     faults = workshop.faults(put(services__0__port="http", hosts__0__address=10, connection__port=0))
     assert places(faults) == ["connection.port", "hosts.0.address", "services.0.port"]
+
+
+def test_a_value_beyond_repair_hides_no_other_fault(workshop: Workshop) -> None:
+    case = {
+        "rename": {"hosts.0.accelerator": "acelerator"},
+        "set": {"hosts.1.address": "10.77.0.300", "services.0.version": "v9", "services.0.cards": "0"},
+    }
+    assert places(workshop.faults(change_of(case))) == [
+        "hosts.0.acelerator",
+        "hosts.1.address",
+        "services.0.cards",
+        "services.0.version",
+    ]
+
+
+def test_faults_of_the_lock_stand_beside_those_of_the_site(workshop: Workshop) -> None:
+    (workshop.folder / "site.lock").write_text("images: {a: latest}\n", encoding="utf-8")
+    assert [fault.split(": found")[0] for fault in workshop.faults(put(release="lap"))] == [
+        "release",
+        f"{workshop.folder}/site.lock: images.a",
+    ]
+
+
+def leaves(data: Any, where: str = "") -> Iterator[str]:
+    """Yield the path of every value in *data* that is neither free text nor a name of somebody else's."""
+    if where.endswith(("arguments", "registries", "checksums")):
+        return
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+        yield f"{where}.{key}".lstrip(".")
+        yield from leaves(value, f"{where}.{key}")
+
+
+@pytest.mark.parametrize("wrong", [1.5, "{{ x }}"])
+@pytest.mark.parametrize("base", ["lab", "prod"])
+def test_one_broken_value_is_one_fault_wherever_it_stands(base: str, wrong: Any, workshop: Workshop) -> None:
+    shipped = yaml.safe_load((paths.INVENTORIES / base / "site.yml").read_text(encoding="utf-8"))
+    for where in leaves(shipped):
+        change: Data = {"set": {where: wrong}}
+        faults = workshop.faults(change_of(change), base=base)
+        assert {place[: len(where)] for place in places(faults)} == {where}, faults
 
 
 def test_eight_cards_are_tight_and_allowed(workshop: Workshop) -> None:

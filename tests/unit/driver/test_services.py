@@ -109,7 +109,7 @@ def test_service_on_one_host_has_its_own_container(workshop: Workshop) -> None:
     assert options(service.argv, "--device")[:2] == ["/dev/davinci3", "/dev/davinci5"]
     assert "ASCEND_RT_VISIBLE_DEVICES=0,1" in service.argv  # inside, cards count from 0
     assert not [word for word in service.argv if word.startswith(("HCCL_IF_IP", "RAY_"))]
-    assert service.stop_argv == (containers.DOCKER, "stop", "-t", "90", "provision-chat")
+    assert service.stop_argv == (containers.DOCKER, "stop", "-t", "60", "provision-chat")
     assert service.argv[-3:-1] == ("bash", "-ic")
     assert site.host("node1").roles == ROLES[:5]
     assert site.host("node2").roles == tuple(role for role in ROLES if role != "ray_cluster")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from driver import compliance
-from driver.errors import NotCompliant, Unreachable
+from driver import compliance, report, runs
+from driver.errors import NotCompliant, Unreachable, UsageError
 from driver.fleet import Fleet
+from driver.record import Record
 from tests.compliance import judge
 from tests.compliance.backend import HostSilentError, ShellBackend
 from tests.compliance.npu import CARD, RUNNING
@@ -91,6 +93,32 @@ def test_everything_else_is_red(
     result = result_of(tmp_path, fleet, {"checks": checks}, code)
     with pytest.raises(NotCompliant, match=words):
         result.require_good()
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "words"),
+    [
+        (5, "", "no check fits -k 'x'; expected"),
+        (4, "ERROR: Wrong expression passed to '-k': x", "-k 'x' is no expression"),
+    ],
+)
+def test_words_that_fit_no_check_are_a_usage_error(
+    tmp_path: Path, fleet: Fleet, monkeypatch: pytest.MonkeyPatch, code: int, said: str, words: str
+) -> None:
+    command = [sys.executable, "-c", f"import sys; print({said!r}); sys.exit({code})"]
+    monkeypatch.setattr(compliance, "_command", lambda *_: command)
+    with pytest.raises(UsageError, match=words):
+        compliance.check(fleet, tmp_path, "x")
+    assert "pytest ended with code" in compliance.check(fleet, tmp_path).headline()
+
+
+def test_the_headline_of_check_is_printed_once(tmp_path: Path, fleet: Fleet) -> None:
+    record = Record(runs.start("check", "test"), fleet)
+    record.check = result_of(tmp_path, fleet, {"checks": [entry("node1"), entry("node2")]}, 0)
+    document = record.document()
+    text = report.checks(document, 0) + report.summary(document, record.run.folder, 0)
+    assert text.count("all 2 checks passed on 2 hosts") == 1
+    assert report.checks({**document, "verb": "up"}, 0).endswith("all 2 checks passed on 2 hosts\n")
 
 
 def test_an_unreachable_host_has_its_own_error(tmp_path: Path, fleet: Fleet) -> None:

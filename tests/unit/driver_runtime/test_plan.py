@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,31 @@ def test_changes_stand_in_play_order_with_their_cost(fleet: Fleet) -> None:
     assert json.loads(json.dumps(found.as_json()))["hosts"]["node2"]["reboot"] is True
 
 
+@pytest.mark.parametrize(
+    ("items", "line"),
+    [
+        ([item("image")], "to move: images of unknown size"),
+        ([IMAGE, item("image")], "to move: 3.0 GB, at most 3.0 GB to one host, plus images of unknown size"),
+    ],
+)
+def test_images_of_unknown_size_are_said(fleet: Fleet, items: list[dict[str, Any]], line: str) -> None:
+    found = plans.build(fleet, seen({"node1": {"container_image": items}, "node2": {}}), {})
+    assert line in planview.text(found, 0).splitlines()
+
+
+def test_tags_leave_out_hosts_that_have_none_of_the_roles(fleet: Fleet) -> None:
+    first, second = fleet.hosts
+    uneven = replace(fleet, hosts=(first, replace(second, roles=("npu_driver",))))
+    assert [host.name for host in uneven.limited(None, "container_image").hosts] == ["node1"]
+    with pytest.raises(SiteError, match="--tags: container_image is nothing that node2 has; it belongs to node1"):
+        uneven.limited("node2", "container_image")
+
+
+def test_a_narrow_terminal_gets_plain_columns(fleet: Fleet) -> None:
+    found = plans.build(fleet, seen({"node1": {"npu_driver": [DRIVER]}, "node2": {}}), {})
+    assert planview.text(found, 40) == planview.text(found, 0)
+
+
 def test_hosts_that_need_the_same_share_a_line(fleet: Fleet) -> None:
     text = planview.text(
         plans.build(fleet, seen({"node1": {"npu_driver": [DRIVER]}, "node2": {"npu_driver": [DRIVER]}}), {}), 0
@@ -69,10 +95,16 @@ def test_tags_and_limit_narrow_the_plan(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "tags", "word"), [("node3", None, "node3"), (None, "docker", "docker"), ("", None, "nothing")]
+    ("limit", "tags", "word"),
+    [
+        ("node3", None, "--limit: node3 is not in site test"),
+        (None, "docker", "--tags: docker is not in site test"),
+        ("", None, "--limit: found no name"),
+        (None, " ,", "--tags: found no name"),
+    ],
 )
 def test_a_limit_that_matches_nothing_is_refused(fleet: Fleet, limit: str | None, tags: str | None, word: str) -> None:
-    with pytest.raises(SiteError, match=f"{word} is not in site test; known are"):
+    with pytest.raises(SiteError, match=f"{word}; known are"):
         fleet.limited(limit, tags)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,14 @@ def test_no_drift_plays_nothing_and_says_so(site: Site) -> None:
     )
     assert not record.run.file("report.html").exists()
     assert json.loads(record.run.file("report.json").read_text(encoding="utf-8"))["verdict"] == "ok"
+
+
+def test_warnings_of_the_site_are_said_once(site: Site, monkeypatch: pytest.MonkeyPatch, fleet: Fleet) -> None:
+    warned = replace(fleet, warnings=("site.yml: checksums.a: an example value",))
+    monkeypatch.setattr(fleets, "load", lambda _: warned)
+    site.observations = [seen({"node1": DRIVER, "node2": {}}), seen({"node1": {}, "node2": {}})]
+    site.run(yes=True)
+    assert site.err.getvalue().count("warning: site.yml: checksums.a: an example value\n") == 1
 
 
 def test_no_drift_with_verify_is_checked(site: Site) -> None:

@@ -112,3 +112,32 @@ def test_what_the_engine_does_not_run_with_is_named() -> None:
         "RegistryConfig": {"IndexConfigs": {"b:5000": {"Secure": False}}},
     }
     assert daemon_json.not_in_effect(options, info) == []
+
+
+def running(**keys: object) -> dict[str, object]:
+    """Return what GET /info says of an engine that runs with the ascend runtime."""
+    return {"DefaultRuntime": "ascend", "Runtimes": {"ascend": {"path": "/a"}, "runc": {"path": "runc"}}, **keys}
+
+
+RIGHT = {"runtimes": {"ascend": {"path": "/a"}}, "default-runtime": "ascend"}
+
+
+def test_a_file_that_was_spoilt_under_a_right_engine_needs_no_restart() -> None:
+    spoilt = {"runtimes": {"ascend": {"path": "/nowhere"}}, "default-runtime": "ascend"}
+    assert not daemon_json.restart_needed(spoilt, RIGHT, RIGHT, running())
+
+
+@pytest.mark.parametrize(
+    ("present", "wanted", "info"),
+    [
+        (RIGHT, RIGHT, {}),
+        (RIGHT, RIGHT, running(DefaultRuntime="runc")),
+        (RIGHT, {**RIGHT, "log-opts": {"max-size": "5m"}}, running()),
+        ({**RIGHT, "live-restore": True}, RIGHT, running()),
+    ],
+    ids=["no engine answers", "not in effect", "a key that info does not show", "a key that went"],
+)
+def test_what_the_engine_does_not_run_with_needs_a_restart(
+    present: dict[str, object], wanted: dict[str, object], info: dict[str, object]
+) -> None:
+    assert daemon_json.restart_needed(present, wanted, RIGHT, info)

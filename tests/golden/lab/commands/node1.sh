@@ -18,7 +18,7 @@ docker version
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run http://10.77.0.2/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run
 echo '85498dc8d0e601e06237597a53dcc3a6cd632e66595a278f1899a19fcb4381d0  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run' | sha256sum --check
 timeout 300 bash /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run --nox11 --full --quiet --install-for-all < /dev/null
-#   over an installed driver: firmware first, and --upgrade --quiet instead of the other options for both
+#   over a working driver: firmware first, both with: --nox11 --upgrade --quiet in place of the other options
 # npu_firmware: 7.8.0.6.201
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run http://10.77.0.2/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run
 echo '7394850be66b2f8cea8668cc737d515e3a8344976a52e4b9ccd1d42f9fbc0ab3  /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run' | sha256sum --check
@@ -91,4 +91,4 @@ docker exec \
 timeout 900 sh -c 'until curl -fsS http://10.77.0.11:8006/health; do sleep 5; done'
 curl -fsS http://10.77.0.11:8006/v1/models   # the name is exactly tiny-qwen2
 curl -fsS http://10.77.0.11:8006/v1/chat/completions -H 'Content-Type: application/json' -d '{"model": "tiny-qwen2", "messages": [{"role": "user", "content": "Who are you?"}], "max_tokens": 64}'
-#   to stop it: docker exec provision-ray-chat sh -c 'pid=$(cat /run/provision-chat.pid 2>/dev/null) || exit 0; kill -TERM $pid 2>/dev/null || exit 0; for second in $(seq 90); do kill -0 $pid 2>/dev/null || exit 0; sleep 1; done; kill -KILL $pid'
+#   to stop it: docker exec provision-ray-chat sh -c 'pid=$(cat /run/provision-chat.pid 2>/dev/null) || exit 0; kill -TERM $pid 2>/dev/null || kill -TERM -$pid 2>/dev/null || exit 0; for second in $(seq 60); do kill -0 -$pid 2>/dev/null || exit 0; sleep 1; done; kill -KILL -$pid 2>/dev/null; exit 0'

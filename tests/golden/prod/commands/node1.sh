@@ -12,7 +12,7 @@ docker version
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run http://39.171.244.84:30011/drivers/HDK%2025.0.RC1/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run
 echo '1111111111111111111111111111111111111111111111111111111111111111  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run' | sha256sum --check
 timeout 1800 bash /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run --nox11 --full --quiet --install-for-all < /dev/null
-#   over an installed driver: firmware first, and --upgrade --quiet instead of the other options for both
+#   over a working driver: firmware first, both with: --nox11 --upgrade --quiet in place of the other options
 # npu_firmware: 7.7.t20.0.b200
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.7.t20.0.b200.run http://39.171.244.84:30011/drivers/HDK%2025.0.RC1/Ascend-hdk-910b-npu-firmware_7.7.t20.0.b200.run
 echo '2222222222222222222222222222222222222222222222222222222222222222  /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.7.t20.0.b200.run' | sha256sum --check
@@ -91,4 +91,4 @@ docker exec \
 timeout 3600 sh -c 'until curl -fsS http://192.168.0.15:8006/health; do sleep 5; done'
 curl -fsS http://192.168.0.15:8006/v1/models   # the name is exactly Qwen3-235B-A22B
 curl -fsS http://192.168.0.15:8006/v1/chat/completions -H 'Content-Type: application/json' -d '{"model": "Qwen3-235B-A22B", "messages": [{"role": "user", "content": "Who are you?"}], "max_tokens": 64}'
-#   to stop it: docker exec provision-ray-qwen3-235b sh -c 'pid=$(cat /run/provision-qwen3-235b.pid 2>/dev/null) || exit 0; kill -TERM $pid 2>/dev/null || exit 0; for second in $(seq 90); do kill -0 $pid 2>/dev/null || exit 0; sleep 1; done; kill -KILL $pid'
+#   to stop it: docker exec provision-ray-qwen3-235b sh -c 'pid=$(cat /run/provision-qwen3-235b.pid 2>/dev/null) || exit 0; kill -TERM $pid 2>/dev/null || kill -TERM -$pid 2>/dev/null || exit 0; for second in $(seq 60); do kill -0 -$pid 2>/dev/null || exit 0; sleep 1; done; kill -KILL -$pid 2>/dev/null; exit 0'

@@ -12,7 +12,7 @@ docker version
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run http://39.171.244.84:30011/drivers/HDK%2025.0.RC1/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run
 echo '1111111111111111111111111111111111111111111111111111111111111111  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run' | sha256sum --check
 timeout 1800 bash /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run --nox11 --full --quiet --install-for-all < /dev/null
-#   over an installed driver: firmware first, and --upgrade --quiet instead of the other options for both
+#   over a working driver: firmware first, both with: --nox11 --upgrade --quiet in place of the other options
 # npu_firmware: 7.7.t20.0.b200
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.7.t20.0.b200.run http://39.171.244.84:30011/drivers/HDK%2025.0.RC1/Ascend-hdk-910b-npu-firmware_7.7.t20.0.b200.run
 echo '2222222222222222222222222222222222222222222222222222222222222222  /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.7.t20.0.b200.run' | sha256sum --check
