@@ -56,12 +56,12 @@ def build(layout: Layout, found: engine.Engine, most: int) -> None:
     """Converge one host with the product itself and clone it."""
     sys.stderr.write(f"bench: converging one host, then cloning it {most} times\n")
     clones.remove(found)
+    clones.trust(layout, found, [])
     clones.start_source(layout, found)
-    clones.trust(layout, [])
     run_ok(["up", "--yes", "--tags", ROLES], write_site(layout, "source", [clones.SOURCE]))
     clones.freeze(found)
     wanted = clones.nodes(most)
-    clones.trust(layout, wanted)
+    clones.trust(layout, found, wanted)
     clones.make(layout, found, wanted)
 
 

@@ -5,10 +5,8 @@ A clone serves no model; it is a host that has everything else, with its own sys
 
 from __future__ import annotations
 
-import os
-import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 from tests.lab.site import images, keys, machines, probes
@@ -19,6 +17,8 @@ SOURCE = Node(100)
 IMAGE = "provision-lab/converged"
 # Written once and never again by the engine: safe to share. Everything else is copied.
 SHARED = {"overlay2"}
+# The engine makes it anew; it holds a device node that may not be copied.
+LEFT_OUT = {"volumes"}
 
 
 def nodes(count: int) -> list[Node]:
@@ -30,7 +30,7 @@ def start_source(layout: Layout, found: Engine) -> None:
     """Start the bare server that becomes the pattern of all clones."""
     machines.remove(found, SOURCE.container, SOURCE.volume)
     machines.start(found, machines.server(layout, SOURCE, images.host_image(layout, found.client)))
-    probes.wait_for_ssh(layout, SOURCE)
+    probes.wait_for_ssh(layout, SOURCE, found.url)
 
 
 def freeze(found: Engine) -> None:
@@ -51,8 +51,8 @@ def _make_one(layout: Layout, found: Engine, node: Node) -> None:
     if machines.find(found, node.container) is None:
         found.client.volumes.create(node.volume, labels={"provision.lab": "node"})
         _copy_engine(_place(found, SOURCE), _place(found, node))
-        machines.start(found, replace(machines.server(layout, node, f"{IMAGE}:latest")))
-    probes.wait_for_ssh(layout, node)
+        machines.start(found, machines.server(layout, node, f"{IMAGE}:latest"))
+    probes.wait_for_ssh(layout, node, found.url)
 
 
 def _place(found: Engine, node: Node) -> Path:
@@ -60,20 +60,11 @@ def _place(found: Engine, node: Node) -> Path:
 
 
 def _copy_engine(source: Path, target: Path) -> None:
-    """Copy what a Docker Engine keeps; the layers of its images by hard links."""
+    """Copy what a Docker Engine keeps; the layers of its images by hard links, whiteouts included."""
     for part in source.iterdir():
-        if part.name in SHARED:
-            shutil.copytree(part, target / part.name, symlinks=True, copy_function=_link)
-        elif part.is_dir() and not part.is_symlink():
-            shutil.copytree(part, target / part.name, symlinks=True)
-        elif part.is_file():
-            shutil.copy2(part, target / part.name)
-
-
-def _link(source: str, target: str) -> str:
-    # Whiteouts are device nodes, which copy functions cannot read; a hard link carries them, too.
-    os.link(source, target, follow_symlinks=False)
-    return target
+        if part.name not in LEFT_OUT:
+            options = "-al" if part.name in SHARED else "-a"
+            subprocess.run(["cp", options, str(part), str(target / part.name)], check=True)
 
 
 def remove(found: Engine) -> None:
@@ -84,6 +75,6 @@ def remove(found: Engine) -> None:
         found.client.images.remove(image.id, force=True)
 
 
-def trust(layout: Layout, wanted: list[Node]) -> None:
-    """Let the site's known_hosts have the clones beside the servers that were there."""
-    keys.write_known_hosts(layout, [*map(Node, range(1, SOURCE.index + 1)), *wanted])
+def trust(layout: Layout, found: Engine, wanted: list[Node]) -> None:
+    """Let the site's known_hosts have the source and the clones beside the servers that are there."""
+    keys.write_known_hosts(layout, sorted({*machines.existing_nodes(found), SOURCE, *wanted}))

@@ -27,7 +27,7 @@ for path in (
     "/etc/hostname",
     "/etc/hosts",
     "/etc/passwd",
-    "/etc/os-release",
+    "/etc/debian_version",
     "/usr/bin/dockerd",
 ):
     files.file(name=f"File {path}", path=path, present=True)
