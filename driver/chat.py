@@ -35,7 +35,7 @@ def ask_all(fleet: Fleet) -> list[Reply]:
 
 def _ask(fleet: Fleet, service: Service) -> Reply:
     program = Path(__file__).with_name("ask_program.py").read_bytes()
-    words = [fleet.python, "-", service.base_url, service.served_name, QUESTION, str(TOKENS), str(LIMIT_SECONDS)]
+    words = [fleet.python, "-I", "-", service.base_url, service.served_name, QUESTION, str(TOKENS), str(LIMIT_SECONDS)]
     began = time.monotonic()
     limit = LIMIT_SECONDS + 20
     answers = fan_out(fleet.ssh_config, {service.host: Job((shlex.join(words),), program)}, limit)

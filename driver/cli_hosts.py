@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 def plan(limit: str | None, tags: str | None, as_json: bool) -> None:
     """Show what `up` would change: from, to, reboots, what stops, bytes, minutes. Only reads."""
     from driver import fleet as fleets
-    from driver import plan as plans
     from driver import planview, runs
     from driver.observe import observe
+    from driver.scope import planned
 
     fleet = fleets.load(site_name()).limited(limit, tags)
     warn(fleet.warnings)
     seen = observe(fleet)
     seen.require_all()
-    found = plans.build(fleet, seen, runs.seconds_of_roles(fleet.name))
+    _, found = planned(fleet, seen, runs.seconds_of_roles(fleet.name), observe)
     answer("" if as_json else planview.text(found, stdout_width()), found.as_json(), as_json)
 
 

@@ -24,6 +24,11 @@ _DOWNLOADS: Final = "/var/cache/provision"
 _INSIDE: Final = "/model"
 _QUESTION: Final = "Who are you?"
 _TOKENS: Final = 64
+_ENGINE: Final = (
+    "apt-get install -y docker.io",
+    "#   with RPM packages: install an engine from its maker's source or archive; the role installs on Debian and its",
+    "#   like alone, so up wants it there then, and docker: {source: present} in site.yml",
+)
 
 
 def commands(site: ResolvedSite) -> dict[str, list[str]]:
@@ -85,7 +90,7 @@ def _docker(site: ResolvedSite) -> list[str]:
     present = site.docker.source == "present"
     return [
         f"# docker_engine: {site.docker.version_min} or newer",
-        "#   it is to be there already" if present else "apt-get install -y docker.io   # with RPM packages: docker-ce",
+        *(["#   it is to be there already"] if present else _ENGINE),
         *(daemon if site.docker.daemon_options else []),
         *(f"usermod --append --groups docker {user}" for user in site.docker.users),
         "docker version",

@@ -7,7 +7,6 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from driver.catalog_models import Accelerator
@@ -35,8 +34,8 @@ class Spec:
 
 
 def mounts(accelerator: Accelerator, model_path: str, extra: Sequence[str]) -> tuple[str, ...]:
-    """Return the host paths that a container needs: the driver's, the folder that holds the model, the site's own."""
-    return tuple(dict.fromkeys([*accelerator.mounts.all, str(PurePosixPath(model_path).parent), *extra]))
+    """Return the host paths that a container needs: the driver's, the model's folder, the site's own."""
+    return tuple(dict.fromkeys([*accelerator.mounts.all, model_path, *extra]))
 
 
 def run_argv(spec: Spec, accelerator: Accelerator) -> tuple[list[str], str]:

@@ -53,6 +53,9 @@ def take_down(record: Record, ending: Ending, terminal: Terminal, leash: Path) -
         else "stop the services"
     )
     terminal.say(f"down will {what} on {', '.join(hosts)}{STAYS if ending.purge else ''}")
+    for mate in record.fleet.mates:
+        shared = mate.clusters() & {name for host in record.fleet.hosts for name in host.clusters()}
+        terminal.say(f"warning: {mate.name} keeps its part of {', '.join(sorted(shared))}, which cannot answer then")
     if not ending.yes:
         terminal.confirm("Go on?")
     with record.run.stage("down"):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from driver import engine as engines
-from driver import sizing
+from driver import secret, sizing
 from driver.catalog import Catalog
 from driver.catalog_models import Accelerator, Model
 from driver.engine_models import ArgumentValue, Engine, EngineVersion
@@ -14,8 +13,6 @@ from driver.faults import Location, listed, suggestion
 from driver.findings import Findings
 from driver.site import Site, SiteHost, SiteService
 from driver.versions import within
-
-_SECRET = re.compile(r"(^|[_-])(TOKEN|PASSWORD|SECRET|API[_-]?KEY|ACCESS[_-]?KEY)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +41,11 @@ class EngineCheck(_Part):
     """One pass over engine, version, arguments and variables of a service."""
 
     def run(self) -> None:
-        """Find what the engine cannot do."""
+        """Find what the engine cannot do, and what may not be told to it."""
         service, known = self.service, self.catalog.engines
+        for key, given in (("arguments", service.arguments), ("environment", service.environment)):
+            for where in secret.addresses(given, (key,)):
+                self.refuse(where, "an address with user or password", secret.EXPECTED, secret.ADVICE)
         if not self.found.known((*self.where, "engine"), service.engine, known, "an engine of the catalog"):
             return
         engine = known[service.engine]
@@ -72,7 +72,7 @@ class EngineCheck(_Part):
         owner = engine.owned.owner(name)
         if owner is not None:
             self.refuse(where, f"the argument {key}", "an argument that no key of the service owns", f"use {owner}")
-        elif _SECRET.search(name):
+        elif secret.named(name):
             self.refuse(where, f"a secret ({key})", "no secrets in a site file", "leave it out")
         elif unfit is not None and not unfit.dropped:
             expected = f"an argument of {engine.name} {version.engine}"
@@ -86,7 +86,7 @@ class EngineCheck(_Part):
         if name in engines.owned_variables(engine, self.accelerators):
             expected = "a variable that has the same value on every host"
             self.refuse(where, name, expected, "leave it out: it is set from cards and address")
-        elif _SECRET.search(name):
+        elif secret.named(name):
             self.refuse(where, f"a secret ({name})", "no secrets in a site file", "leave it out")
         elif unfit is not None:
             self._left_out(where, unfit.reason, unfit.use)

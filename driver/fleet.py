@@ -20,16 +20,22 @@ from driver.errors import SiteError
 LOG = logging.getLogger(__name__)
 Wanted = dict[str, Any]
 Stamp = list[list[Any]]
+# What runs across hosts: what stops on one of them takes the others' part with it.
+SERVING = ("ray_cluster", "inference_service")
 
 
 @dataclass(frozen=True, slots=True)
 class FleetHost:
-    """One host: its name in the inventory, where it is, its roles in play order and what it must be."""
+    """One host: its name in the inventory, where it is, its roles in play order and what it must be.
+
+    A *guest* is one that --limit left out and that comes along, with the serving roles only, for its Ray cluster.
+    """
 
     name: str
     address: str
     roles: tuple[str, ...]
     wanted: Wanted
+    guest: bool = False
 
     def clusters(self) -> set[str]:
         """Return the names of the services whose Ray cluster this host is a part of."""
@@ -54,7 +60,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The hosts of a site, and the one ssh configuration that reaches all of them."""
+    """The hosts of a site, and the one ssh configuration that reaches all of them.
+
+    *mates* are the hosts that --limit left out though they share a Ray cluster with one that it kept, or with a mate.
+    """
 
     name: str
     folder: Path
@@ -62,6 +71,7 @@ class Fleet:
     python: str
     hosts: tuple[FleetHost, ...]
     warnings: tuple[str, ...] = ()
+    mates: tuple[FleetHost, ...] = ()
 
     @property
     def ssh_config(self) -> Path:
@@ -101,15 +111,21 @@ class Fleet:
         """
         hosts = self._chosen("--limit", limit, [host.name for host in self.hosts])
         roles = self._chosen("--tags", tags, list(self.roles))
-        kept = [
-            replace(host, roles=tuple(role for role in host.roles if role in roles))
-            for host in self.hosts
-            if host.name in hosts
-        ]
-        playing = tuple(host for host in kept if host.roles)
+        narrow = [replace(host, roles=tuple(role for role in host.roles if role in roles)) for host in self.hosts]
+        playing = tuple(host for host in narrow if host.roles and host.name in hosts)
         if not playing:
             raise SiteError(f"--tags: {tags} is nothing that {limit} has; it belongs to {self._players(roles)}")
-        return replace(self, hosts=playing)
+        near = _linked(playing, narrow)
+        mates = tuple(
+            replace(host, roles=tuple(role for role in host.roles if role in SERVING), guest=True)
+            for host in narrow
+            if host.name in near and host.name not in hosts
+        )
+        return replace(self, hosts=playing, mates=mates)
+
+    def without_guests(self) -> Fleet:
+        """Return the part of the fleet that was asked for."""
+        return replace(self, hosts=tuple(host for host in self.hosts if not host.guest))
 
     def _players(self, roles: list[str]) -> str:
         return ", ".join(host.name for host in self.hosts if set(roles) & set(host.roles))
@@ -123,6 +139,16 @@ class Fleet:
             found = f"{', '.join(unknown)} is not in site {self.name}" if unknown else "found no name"
             raise SiteError(f"{option}: {found}; known are {', '.join(known)}")
         return asked
+
+
+def _linked(some: Iterable[FleetHost], hosts: Iterable[FleetHost]) -> set[str]:
+    """Return the names of the *hosts* that Ray clusters link to *some*, directly or through others."""
+    names: set[str] = set()
+    clusters = {name for host in some for name in host.clusters()}
+    while new := [host for host in hosts if host.name not in names and clusters & host.clusters()]:
+        names.update(host.name for host in new)
+        clusters.update(name for host in new for name in host.clusters())
+    return names
 
 
 def load(name: str) -> Fleet:

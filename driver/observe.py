@@ -16,6 +16,7 @@ from driver.ssh import Answer, HostFault, Job, fan_out, fault
 
 LOG = logging.getLogger(__name__)
 LIMIT_SECONDS = 120.0
+FROM_STDIN = ("-I", "-")  # isolated: no file of the login user's folder is imported, least of all as root
 Doc = dict[str, Any]
 
 
@@ -38,9 +39,8 @@ def observe(
 ) -> Observation:
     """Return the state of every host of *fleet*; *done* hears each host's name as it answers."""
     began = time.monotonic()
-    jobs = {
-        host.name: Job(("sudo", "-n", fleet.python, "-"), build_program(host.wanted).encode()) for host in fleet.hosts
-    }
+    command = ("sudo", "-n", fleet.python, *FROM_STDIN)
+    jobs = {host.name: Job(command, build_program(host.wanted).encode()) for host in fleet.hosts}
     answers = fan_out(fleet.ssh_config, jobs, limit_seconds, (lambda answer: done(answer.host)) if done else None)
     docs: dict[str, Doc] = {}
     faults: dict[str, HostFault] = {}

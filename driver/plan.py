@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every change of a site, in the order in which it would be made."""
+    """Every change of a site, in the order in which it would be made.
+
+    *guests* are hosts that --limit left out and that come along with their services.
+    """
 
     site: str
     hosts: tuple[str, ...]
@@ -46,6 +49,7 @@ class Plan:
     not_understood: tuple[tuple[str, str], ...]
     minutes: int
     interrupted: tuple[tuple[str, str], ...] = ()
+    guests: tuple[str, ...] = ()
 
     @property
     def roles(self) -> list[str]:
@@ -89,6 +93,7 @@ class Plan:
             },
             "roles": self.roles,
             "reboots": self.reboots,
+            "guests": list(self.guests),
             "stops": [{"host": host, "name": name} for host, name in self.stops()],
             "bytes": self.bytes,
             "minutes": self.minutes,
@@ -109,14 +114,19 @@ def build(fleet: Fleet, seen: Observation, seconds_of_role: Mapping[str, float])
         for item in document.get("not_understood", [])
     )
     names = tuple(host.name for host in fleet.hosts)
+    guests = tuple(host.name for host in fleet.hosts if host.guest)
+    interrupted = tuple(_interrupted(fleet, disturbed(fleet, changes), seen))
+    return Plan(fleet.name, names, tuple(changes), texts, _minutes(changes, seconds_of_role), interrupted, guests)
+
+
+def disturbed(fleet: Fleet, changes: Iterable[Change]) -> set[str]:
+    """Return the services whose Ray cluster loses a host of *fleet* for a while when *changes* are made."""
     broken = {change.host for change in changes if change.reboot or change.role == CLUSTER or change.stops}
-    interrupted = tuple(_interrupted(fleet, broken, seen))
-    return Plan(fleet.name, names, tuple(changes), texts, _minutes(changes, seconds_of_role), interrupted)
+    return {name for host in fleet.hosts if host.name in broken for name in host.clusters()}
 
 
-def _interrupted(fleet: Fleet, broken: set[str], seen: Observation) -> Iterator[tuple[str, str]]:
-    """Yield host and unit of every running service whose cluster loses one of the hosts *broken* meanwhile."""
-    lost = {name for host in fleet.hosts if host.name in broken for name in host.clusters()}
+def _interrupted(fleet: Fleet, lost: set[str], seen: Observation) -> Iterator[tuple[str, str]]:
+    """Yield host and unit of every running service whose cluster is one of the *lost*."""
     for host in fleet.hosts:
         running = seen.docs.get(host.name, {}).get("facts", {}).get("services", {})
         for service in host.wanted.get("inference_service", {}).get("services", []):

@@ -52,6 +52,8 @@ def summary(plan: Plan) -> list[str]:
     """Return the lines that say what the plan costs."""
     what = f"{count(len(plan.changes), 'change')} on {_names(plan.drifting)}"
     lines = [f"{what}; about {count(plan.minutes, 'minute')}"]
+    if plan.guests:
+        lines.append(f"beyond --limit, for its Ray cluster: {_names(list(plan.guests))}; services alone, nothing else")
     if plan.reboots:
         lines.append(f"reboots: {_names(plan.reboots)}, once each")
     stopped: dict[str, list[str]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from driver import engine as engines
+from driver import secret
 from driver.catalog import Catalog
 from driver.faults import Location, listed
 from driver.findings import Findings
@@ -30,6 +31,8 @@ class Check:
         for key in sorted(_RUNTIME_OPTIONS & self.site.docker.daemon_options.keys()):
             expected = "a key that no role owns, and ascend_docker_runtime owns this one"
             self.found.refuse(("docker", "daemon_options", key), key, expected, "remove it")
+        for where in secret.addresses(self.site.docker.daemon_options, ("docker", "daemon_options")):
+            self.found.refuse(where, "an address with user or password", secret.EXPECTED, secret.ADVICE)
         self._hosts()
         self._models()
         self.found.unique("services", "name", [service.name for service in self.site.services])

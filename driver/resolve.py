@@ -30,6 +30,7 @@ from driver.services import Placement
 from driver.site import AptSource, RegistryMirror, Site, SiteHost, SiteModel, SiteService
 
 _OCI_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}  # the kernel's names and the image specification's
+_BRANCHES = ("master", "main")  # what the hubs call the branch that one gets without asking for a revision
 _EVERYWHERE = ("host_baseline", "docker_engine", "npu_driver", "npu_firmware", "ascend_docker_runtime")
 
 
@@ -114,8 +115,28 @@ class Resolver:
             services=tuple(self.placement(service).resolved() for service in site.services),
             models=tuple(self.model(model) for model in site.models),
             images=tuple(images.values()),
-            warnings=(*self.shelf.found.warnings, *self.notes()),
+            warnings=(*self.shelf.found.warnings, *self.unpinned(), *self.notes()),
         )
+
+    def unpinned(self) -> list[str]:
+        """Return a line for every image and every model that may be another one tomorrow under the same name."""
+        lock = paths.shown(self.folder / paths.LOCK_FILE)
+        images = [self.placement(service).image for service in self.site.services]
+        lines = [
+            f"{lock}: images: no digest of {name}, so what hosts pull under this tag at different times may differ; "
+            f'write `images: {{"{name}": "sha256:…"}}` with the digest that `docker pull` prints'
+            for name in dict.fromkeys(images)
+            if name not in self.digests
+        ]
+        for index, placed in enumerate(self.site.models):
+            source = self.catalog.models[placed.model].sources[placed.source]
+            if source.revision in _BRANCHES:
+                lines.append(
+                    f"{self.shelf.found.file}: models.{index}.source: {source.revision} of {source.repo} is a branch, "
+                    f"which may move between two hosts; name a commit as sources.{placed.source}.revision of "
+                    f"{placed.model} in the catalog"
+                )
+        return lines
 
     def notes(self) -> list[str]:
         """Return what is worth knowing about settings that no role acts on."""

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 
 from driver import fleet as fleets
 from driver import lock, paths, planview, runs
-from driver import plan as plans
 from driver.errors import NotCompliant, TaskFailed
 from driver.fleet import Fleet
 from driver.observe import Observation, observe
 from driver.record import Record, recorded
 from driver.request import Request
-from driver.scope import scope
+from driver.scope import planned, scope
 from driver.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def converge(record: Record, wish: Wish, terminal: Terminal, leash: Path) -> Non
         terminal.say(f"warning: {warning}")
     with run.stage("observe"):
         seen = _quiet_hosts(fleet, terminal)
-    record.plan = plans.build(fleet, seen, runs.seconds_of_roles(fleet.name))
+        record.fleet, record.plan = planned(fleet, seen, runs.seconds_of_roles(fleet.name), observe)
     if record.plan.changes:
         terminal.say(planview.text(record.plan, terminal.width(terminal.err)))
         if not (wish.yes or wish.dry):
@@ -119,8 +118,9 @@ def _rounds(record: Record, wish: Wish, terminal: Terminal, leash: Path) -> None
             return
         with record.run.stage("observe again" if number == 1 else f"observe again ({number})"):
             seen = observe(record.fleet)
-        seen.require_all()
-        todo = record.left = plans.build(record.fleet, seen, {})
+            seen.require_all()
+            record.fleet, todo = planned(record.fleet, seen, {}, observe)
+        record.left = todo
     if todo and todo.changes:
         lines = "\n".join(f"  {change.sentence()}" for change in todo.changes)
         raise TaskFailed(f"Ansible reported success, but this still differs from the site:\n{lines}")
@@ -140,13 +140,16 @@ def _keep(record: Record, result: RunResult) -> None:
 
 
 def prove(record: Record, terminal: Terminal) -> None:
-    """Run the independent checks, then ask every service one question; raises what the first red thing owns."""
+    """Run the independent checks, then ask every service one question; raises what the first red thing owns.
+
+    Guests are asked only: their checks belong to a run that is about them.
+    """
     from driver.chat import ask_all
     from driver.compliance import check
 
     terminal.say("checking the site …")
     with record.run.stage("check"):
-        record.check = check(record.fleet, record.run.folder)
+        record.check = check(record.fleet.without_guests(), record.run.folder)
     record.check.require_good()
     with record.run.stage("chat"):
         record.replies = ask_all(record.fleet)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 READY = "16"
 """What the driver's tool gives as the boot status of a device that is up."""
 ALL_CARDS = "all"
-"""What host_state gives as the cards of a privileged container."""
+"""What host_state gives as the cards of a container of which it is not known which ones it was given."""
 
+MOST_CARDS = 128
+"""No host has more; the vendor's runtime takes no longer range either."""
+
+_CARDS = re.compile(r"(?:/dev/davinci|npu-|Ascend\w+-)?(?P<number>\d+)|(?P<first>\d+)-(?P<last>\d+)", re.IGNORECASE)
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 _ESCAPES = {
     "\\": "\\\\",
@@ -71,10 +76,22 @@ def devices_booted(text: str) -> bool:
     return bool(found) and all(status == READY for status in found)
 
 
-def card_number(card: object) -> str:
-    """Return the number of a card given as 3, "3" or "/dev/davinci3"."""
-    found = re.search(r"\d+$", str(card))
-    return found.group() if found else str(card)
+def card_numbers(card: object) -> set[str]:
+    """Return the numbers of cards given as 3, "3", "/dev/davinci3", "0-3,5", "npu-1" or "Ascend910-2".
+
+    What is not understood is every card: one that is thought to be free would be taken from somebody.
+    """
+    numbers: set[str] = set()
+    for part in str(card).split(","):
+        found = _CARDS.fullmatch(part.strip())
+        if not found:
+            return {ALL_CARDS}
+        first = int(found["number"] or found["first"])
+        last = int(found["last"] or first)
+        if not first <= last < first + MOST_CARDS:
+            return {ALL_CARDS}
+        numbers.update(str(number) for number in range(first, last + 1))
+    return numbers
 
 
 def holders_of_cards(
@@ -84,12 +101,13 @@ def holders_of_cards(
 
     *holders* is facts.holders of host_state: kind, name, pid and cards of each; one without cards holds them all.
     """
-    wanted = None if cards is None else {card_number(card) for card in cards}
+    wanted = None if cards is None else set().union(*(card_numbers(card) for card in cards))
     managed: list[str] = []
     foreign: list[str] = []
     for holder in holders:
-        held = {card_number(card) for card in holder.get("cards") or []}
-        if wanted is not None and held and ALL_CARDS not in held and not held & wanted:
+        held = set().union(*(card_numbers(card) for card in holder.get("cards") or []))
+        known = held and ALL_CARDS not in held | (wanted or set())
+        if wanted is not None and known and not held & wanted:
             continue
         name = str(holder.get("name") or "?")
         if holder.get("kind") == "container" and name.startswith(managed_prefix):
@@ -136,6 +154,67 @@ def services_to_restart(hosts: Iterable[str], hostvars: Mapping[str, Any], host:
     return [name for name in own if name in names]
 
 
+CLUSTER_WIDE = "ray resources"
+"""What host_state calls it when a head counts too little: any of its members may be why."""
+
+
+def clusters_to_restart(hosts: Iterable[str], hostvars: Mapping[str, Any], host: str) -> list[str]:
+    """Return the names of the clusters whose node on *host* has to be restarted, as host_state says (detail.restart).
+
+    A head that counts too little is no reason while another member starts or is being mended; else every member
+    starts anew, because nobody can tell which of them hangs.
+    """
+    names: set[str] = set()
+    for member in hostvars[host].get("ray_cluster_members") or []:
+        name = str(member["name"])
+        items = {other: _items_of(hostvars[other], name) for other in hosts}
+        own = [item for item in items.get(host, []) if item["detail"].get("restart")]
+        short = [item for found in items.values() for item in found if item["what"] == CLUSTER_WIDE]
+        hung = [item for item in short if item["detail"].get("restart")]
+        alone = any(item["what"] != CLUSTER_WIDE for item in own)
+        if alone or (hung and not any(_is_coming(hostvars[other], items[other], name, hung[0]) for other in items)):
+            names.add(name)
+    return sorted(names)
+
+
+def _items_of(seen: Mapping[str, Any], cluster: str) -> list[Mapping[str, Any]]:
+    drift = (seen.get("host_state") or {}).get("drift") or {}
+    return [item for item in drift.get("ray_cluster") or [] if item["detail"].get("name") == cluster]
+
+
+def _is_coming(seen: Mapping[str, Any], items: list[Mapping[str, Any]], cluster: str, short: Mapping[str, Any]) -> bool:
+    """Return whether the member seen is being mended, or has not run for long enough to be taken for hung."""
+    if any(item["what"] != CLUSTER_WIDE for item in items):
+        return True
+    node = (((seen.get("host_state") or {}).get("facts") or {}).get("ray") or {}).get(cluster) or {}
+    return bool(node.get("unit_active")) and node["active_seconds"] <= short["detail"]["ready_seconds"]
+
+
+def items_to_restart(items: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names in those *items* of drift that only a restart mends."""
+    return [str(item["detail"]["name"]) for item in items if item["detail"].get("restart")]
+
+
+def drop_ins(items: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the files beside our units that change them, from the *items* of drift."""
+    return [str(path) for item in items for path in item["detail"].get("drop_ins") or []]
+
+
+SEAL_AFTER = re.compile(r"^X-Provision-Digest=.*$", re.MULTILINE)
+
+
+def sealed(unit: str) -> str:
+    """Return the text of a *unit* file with a checksum of its lines, by which host_state sees a later edit.
+
+    Raises ValueError for a unit without a digest.
+    """
+    text = unit.strip()
+    if not SEAL_AFTER.search(text):
+        raise ValueError("the unit has no X-Provision-Digest, which the checksum stands under")
+    mark = f"X-Provision-Content={zlib.crc32(text.encode()):08x}"
+    return SEAL_AFTER.sub(lambda found: f"{found.group()}\n{mark}", text, count=1)
+
+
 class FilterModule:
     """Gives Ansible the filters."""
 
@@ -149,4 +228,8 @@ class FilterModule:
             "spoilt_files": spoilt_files,
             "cluster_mates": cluster_mates,
             "services_to_restart": services_to_restart,
+            "clusters_to_restart": clusters_to_restart,
+            "items_to_restart": items_to_restart,
+            "drop_ins": drop_ins,
+            "sealed": sealed,
         }

@@ -1,7 +1,7 @@
 """Speed of looking at a fleet that needs nothing: `python -m tests.bench [--sizes 1 10 40] [--repeat 5]`.
 
 All ways run in turn over the same hosts in one run, so that ratios hold when the machine is noisy; medians are printed.
-The floor is one `ssh HOST sudo python3 -` per host, all at once, with the program that `provision` itself sends.
+The floor is one `ssh HOST sudo python3 -I -` per host, all at once, with the program that `provision` itself sends.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import yaml
 
+from driver.observe import FROM_STDIN
 from tests.bench import clones
 from tests.lab.site import engine, operations
 from tests.lab.site.layout import Layout, Node, default_layout
@@ -40,8 +41,9 @@ def main() -> int:
     operations.up(layout, progress)
     found = engine.ensure(layout)
     try:
-        build(layout, found, max(options.sizes))
-        table = [measure(layout, size, options.repeat) for size in options.sizes]
+        with clones.room_for_many():
+            build(layout, found, max(options.sizes))
+            table = [measure(layout, size, options.repeat) for size in options.sizes]
     finally:
         if not options.keep:
             clones.remove(found)
@@ -106,7 +108,7 @@ def floor(site: Path, programs: dict[str, bytes]) -> None:
     config = site / "rendered/ssh_config"
     running = {}
     for host, program in programs.items():
-        command = ["ssh", "-F", str(config), "-o", "BatchMode=yes", host, "sudo", "-n", "python3", "-"]
+        command = ["ssh", "-F", str(config), "-o", "BatchMode=yes", host, "sudo", "-n", "python3", *FROM_STDIN]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert process.stdin is not None
         process.stdin.write(program)

@@ -6,7 +6,9 @@ A clone serves no model; it is a host that has everything else, with its own sys
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.lab.site import images, keys, machines, probes
@@ -19,6 +21,23 @@ IMAGE = "provision-lab/converged"
 SHARED = {"overlay2"}
 # The engine makes it anew; it holds a device node that may not be copied.
 LEFT_OUT = {"volumes"}
+
+
+# Every systemd holds some; 128, what kernels start with, is enough for about sixteen machines.
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+INOTIFY_WANTED = 8192
+
+
+@contextmanager
+def room_for_many() -> Iterator[None]:
+    """Let this machine run many systems at once for as long as the clones live."""
+    before = INOTIFY.read_text(encoding="ascii")
+    if int(before) < INOTIFY_WANTED:
+        INOTIFY.write_text(str(INOTIFY_WANTED), encoding="ascii")
+    try:
+        yield
+    finally:
+        INOTIFY.write_text(before, encoding="ascii")
 
 
 def nodes(count: int) -> list[Node]:

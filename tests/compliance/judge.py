@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 SHOWN = 400
+BUILD = re.compile(r"[._+-]?b\d+$")
 
 
 def fail(host: Any, subject: str, expected: object, found: object) -> None:
@@ -46,6 +47,20 @@ def content(host: Any, path: str) -> str:
     if result.rc != 0:
         fail(host, path, "a file", (result.stderr.strip() or "none").rpartition(": ")[2])
     return str(result.stdout)
+
+
+def is_same_version(wanted: str, found: str) -> bool:
+    """Return whether both are one version: case and a leading v do not count, nor a build that only one of them names.
+
+    25.0.rc1.b080 is a build of 25.0.rc1, but not the one that 25.0.rc1.b090 is.
+    """
+    mine, theirs = (text.strip().lower().removeprefix("v") for text in (wanted, found))
+    return mine == theirs or BUILD.sub("", mine) == theirs or mine == BUILD.sub("", theirs)
+
+
+def same_version(host: Any, subject: str, wanted: str, found: str) -> None:
+    """Fail unless both are the same version, however they are spelled."""
+    true(host, subject, is_same_version(wanted, found), wanted, found)
 
 
 def version(text: str) -> list[int]:

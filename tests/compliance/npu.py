@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from functools import cached_property
 from typing import Any
 
 # The vendor forbids two calls at a time, so everybody who calls takes this lock.
-LOCK = "/run/lock/provision-npu-smi.lock"
+LOCK = "/run/provision/npu-smi.lock"
 PLACES = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin"
+# a tool that waits for a card that died would wait for ever
+BOUNDED = "timeout -k 5 60"
 HEALTHS = r"OK|Warning|Alarm|Critical|UNKNOWN|Offline"
 # | 0     910B2               | OK            | … : number, name (blanks allowed), health
 CARD = re.compile(rf"^\|\s*(\d+)\s+([^|\s][^|]*?)\s*\|\s*({HEALTHS})\s*\|", re.MULTILINE)
 RUNNING = re.compile(r"Version:\s*(\S+)")
+# Get component version(7.8.0.6.201) succeed for deviceId(0), componentType(0).
+COMPONENT = re.compile(r"component version\(([^)]+)\)[^\n]*?device_?id\((\d+)\)", re.IGNORECASE)
+
+
+def firmware_of_cards(text: str) -> dict[str, list[str]]:
+    """Return the versions of each card's components, each once and sorted, in what the driver's tool said."""
+    found: dict[str, set[str]] = {}
+    for version, card in COMPONENT.findall(text):
+        found.setdefault(card, set()).add(version.strip())
+    return {card: sorted(versions) for card, versions in found.items()}
 
 
 class Npus:
@@ -23,7 +36,9 @@ class Npus:
 
     @cached_property
     def result(self) -> Any:
-        return self._host.run(f"PATH={PLACES}:$PATH exec flock -w 60 {LOCK} npu-smi info")
+        folder = posixpath.dirname(LOCK)
+        alone = f"exec flock -w 60 {LOCK} {BOUNDED} npu-smi info"
+        return self._host.run(f"mkdir -p -m 0755 {folder}; PATH={PLACES}:$PATH {alone}")
 
     @property
     def said(self) -> str:

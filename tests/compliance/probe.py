@@ -18,8 +18,11 @@ def source(name: str) -> str:
 
 
 def ask(host: Any, expected: dict[str, Any], subject: str, name: str, *words: str) -> dict[str, Any]:
-    """Return the JSON document that probe *name* prints on the host."""
-    command = " ".join(["%s -c %s", *("%s" for _ in words)])
+    """Return the JSON document that probe *name* prints on the host.
+
+    Python runs isolated: no file of the folder that the login starts in is imported as root.
+    """
+    command = " ".join(["%s -I -c %s", *("%s" for _ in words)])
     text = judge.output(host, subject, command, expected["ansible_python_interpreter"], source(name), *words)
     document: dict[str, Any] = json.loads(text.splitlines()[-1])
     return document

@@ -139,11 +139,83 @@ def check_task(file: Path, task: dict[str, Any]) -> None:
         command = task["ansible.builtin.command"]
         assert "changed_when" in task or "creates" in command, f"{where}: neither changed_when nor creates"
     assert "ansible.builtin.shell" not in task, f"{where}: shell; use command with argv"
-    if task.get("changed_when") is True:
-        in_file = file.read_text(encoding="utf-8")
-        assert "when" in task or file.name != "main.yml" or file.parent.name == "handlers", (
-            f"{where}: changed without a comparing when {in_file[:0]}"
-        )
+
+
+def compares(task: dict[str, Any]) -> bool:
+    """Return whether a `when` of *task* holds a comparison or a test: "always" and a bare switch are none."""
+    conditions = task.get("when", [])
+    texts = [str(text) for text in (conditions if isinstance(conditions, list) else [conditions])]
+    trees = [ENGINE.parse("{{ " + text + " }}") for text in texts]
+    return any(tree.find((nodes.Compare, nodes.Test)) is not None for tree in trees)
+
+
+def guarded(entries: list[dict[str, Any]] | None, outer: bool) -> list[tuple[dict[str, Any], bool]]:
+    """Return every task with whether it, or a block around it, stands under a comparing `when`."""
+    found: list[tuple[dict[str, Any], bool]] = []
+    for entry in entries or []:
+        inside = outer or compares(entry)
+        found.append((entry, inside))
+        for part in ("block", "rescue", "always"):
+            found.extend(guarded(entry.get(part), inside))
+    return found
+
+
+def guarded_files(role: Path) -> set[str]:
+    """Return the task files that the role only includes under a comparing `when`; names in variables are looked up."""
+    values = {key: value for file in role.glob("vars/*.yml") for key, value in (read_yaml(file) or {}).items()}
+    includes: dict[str, list[bool]] = {}
+    for file in role.glob("tasks/*.yml"):
+        for task, inside in guarded(read_yaml(file), outer=False):
+            name = str(task.get("ansible.builtin.include_tasks", ""))
+            variable = re.fullmatch(r"\{\{ (\w+) \}\}", name)
+            includes.setdefault(str(values.get(variable.group(1))) if variable else name, []).append(inside)
+    return {name for name, insides in includes.items() if all(insides)}
+
+
+def unguarded_changes(role: Path) -> list[str]:
+    """Return the tasks that say "changed" whatever they find; a handler only runs when something changed."""
+    safe = guarded_files(role)
+    return [
+        f"{file.name}: {task['name']}"
+        for file in sorted(role.glob("tasks/*.yml"))
+        for task, inside in guarded(read_yaml(file), outer=file.name in safe)
+        if task.get("changed_when") is True and not inside
+    ]
+
+
+@pytest.mark.parametrize("role", ROLES, ids=IDS)
+def test_a_task_that_always_says_changed_stands_under_a_comparison(role: Path) -> None:
+    assert unguarded_changes(role) == []
+
+
+@pytest.mark.parametrize(
+    ("main", "other", "faults"),
+    [
+        ("", "when: a.stat.exists", ["x.yml: Do"]),
+        ("", "when: true", ["x.yml: Do"]),
+        ("", "when: a.b != c", []),
+        ("", "when: [a, b is defined]", []),
+        ("- {name: In, ansible.builtin.include_tasks: x.yml, when: a | length > 0}", "", []),
+        ("- {name: In, ansible.builtin.include_tasks: '{{ __r_file }}', when: a | length > 0}", "", []),
+        ("- {name: In, when: a > 0, block: [{name: In, ansible.builtin.include_tasks: x.yml}]}", "", []),
+        ("- {name: In, ansible.builtin.include_tasks: x.yml}", "", ["x.yml: Do"]),
+        (
+            "- {name: In, ansible.builtin.include_tasks: x.yml, when: a > 0}\n"
+            "- {name: In, ansible.builtin.include_tasks: x.yml}",
+            "",
+            ["x.yml: Do"],
+        ),
+    ],
+)
+def test_the_guard_of_changes_tells_comparisons_from_switches(
+    tmp_path: Path, main: str, other: str, faults: list[str]
+) -> None:
+    for folder in ("tasks", "vars"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "vars/debian.yml").write_text("__r_file: x.yml\n")
+    (tmp_path / "tasks/main.yml").write_text(main)
+    (tmp_path / "tasks/x.yml").write_text(f"- name: Do\n  changed_when: true\n  {other}\n")
+    assert unguarded_changes(tmp_path) == faults
 
 
 def test_every_readme_block_is_up_to_date() -> None:

@@ -16,6 +16,12 @@ PLUGINS = sorted((ROOT / "plugins").glob("**/*.py"))
 CLI = {path.name for path in DRIVER if path.name.startswith("cli")} | {"__main__.py"}
 VERSION_LITERAL = re.compile(r"""["']v?\d+\.\d+(\.\d+|\.?(rc|RC|alpha|beta)\d*)[\w.]*["']""")
 
+# as a plain YAML scalar: three parts or a candidate under any key or in a list, two parts where the key says version
+PLAIN_VERSION = re.compile(
+    r"""(?m)(?:[\w.-]+:|^\s*-)[ ]+(?!\d+\.\d+\.\d+\.\d+\s*$)v?\d+\.\d+\.(?:\d+|[a-z]+\d*)[\w.]*(?=\s*(?:[,}\]]|$))"""
+    r"""|(?m:version\w*:[ ]+v?\d+\.\d+)"""
+)
+
 
 def imports(path: Path) -> set[str]:
     found: set[str] = set()
@@ -53,32 +59,71 @@ def catalog_words() -> set[str]:
     return {word.lower() for word in words}
 
 
-@pytest.mark.parametrize(
-    "path", [*DRIVER, *sorted((ROOT / "roles").glob("**/*.yml"))], ids=lambda path: str(path.relative_to(ROOT))
-)
-def test_no_chip_name_and_no_version_literal(path: Path) -> None:
+def code_of(path: Path) -> str:
+    """Return what of a file acts: the strings of Python without docstrings, YAML without remarks and descriptions."""
     text = path.read_text(encoding="utf-8")
-    code = text
-    if path.suffix == ".py":
-        tree = ast.parse(text)
-        docs = {
-            ast.get_docstring(node, clean=False)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        }
-        strings = [
-            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        ]
-        code = "\n".join(repr(value) for value in strings if value not in docs)
-    else:
-        code = "\n".join(
-            line.split(" #")[0]
-            for line in text.splitlines()
-            if "description:" not in line and "min_ansible_version" not in line
-        )
-    found = [word for word in catalog_words() if re.search(rf"\b{re.escape(word)}\b", code.lower())]
+    if path.suffix != ".py":
+        told = ("description:", "min_ansible_version")
+        return "\n".join(line.split(" #")[0] for line in text.splitlines() if not any(word in line for word in told))
+    tree = ast.parse(text)
+    docs = {
+        ast.get_docstring(node, clean=False)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return "\n".join(repr(value) for value in strings if value not in docs)
+
+
+ROLE_FILES = sorted((ROOT / "roles").glob("**/*.yml"))
+
+
+@pytest.mark.parametrize("path", [*DRIVER, *PLUGINS, *ROLE_FILES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_chip_name(path: Path) -> None:
+    code = code_of(path).lower()
+    found = [word for word in catalog_words() if re.search(rf"\b{re.escape(word)}\b", code)]
     assert not found, f"{path}: {found} is data; it belongs to catalog/"
-    assert not VERSION_LITERAL.search(code), f"{path}: {VERSION_LITERAL.search(code)}"
+
+
+@pytest.mark.parametrize("path", [*DRIVER, *ROLE_FILES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_version_literal(path: Path) -> None:
+    found = version_in(code_of(path), path.suffix)
+    assert not found, f"{path}: {found}"
+
+
+def version_in(code: str, suffix: str) -> str:
+    """Return the first version that *code* names, "" without one; YAML needs no quotes for it."""
+    found = VERSION_LITERAL.search(code) or (PLAIN_VERSION.search(code) if suffix == ".yml" else None)
+    return found.group(0).strip() if found else ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "version: 25.0.1",
+        "version: 25.0.rc1",
+        "- 25.5.1",
+        "version_min: 18.03",
+        "  a: {version: v1.2.3, b: 1}",
+        "x: '7.7.1'",
+    ],
+)
+def test_a_version_is_found(line: str) -> None:
+    assert version_in(line, ".yml")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "delay: 0.5",
+        "address: 127.0.0.1",
+        "version: '{{ npu_driver_version }}'",
+        "mode: 0644",
+        "when: x is version(y, '>=')",
+    ],
+)
+def test_what_is_no_version_is_left_alone(line: str) -> None:
+    assert not version_in(line, ".yml")
 
 
 @pytest.mark.parametrize("path", DRIVER, ids=lambda path: path.name)

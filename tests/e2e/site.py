@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def answer(*words: str, code: int = 0, **settings: Any) -> Any:
 def on(host: str, command: str, *, check: bool = True) -> str:
     """Run a shell line as root on *host* through the site's own SSH settings and return its output."""
     done = subprocess.run(
-        [*SSH, host, "sudo", "-n", "sh", "-c", f"'{command}'"],
+        [*SSH, host, "sudo", "-n", "sh", "-c", shlex.quote(command)],
         capture_output=True,
         text=True,
         timeout=2 * MINUTE,
@@ -51,6 +52,12 @@ def on(host: str, command: str, *, check: bool = True) -> str:
     )
     assert done.returncode == 0 or not check, f"{host}: {command}: {done.stdout}{done.stderr}"
     return done.stdout.strip()
+
+
+def wanted(host: str) -> dict[str, Any]:
+    """Return what the rendered inventory wants of *host*, by role."""
+    document: dict[str, Any] = json.loads((RENDERED / "wanted" / f"{host}.json").read_text(encoding="utf-8"))
+    return document
 
 
 def good(done: subprocess.CompletedProcess[str]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .site import HOSTS, MINUTE, ROOT, UNITS, answer, good, on, provision, witnesses
+from .site import HOSTS, MINUTE, ROOT, UNITS, answer, good, on, provision, wanted, witnesses
 
 ROLES = [
     "host_baseline",
@@ -28,6 +28,8 @@ ROLES = [
     "ray_cluster",
     "inference_service",
 ]
+# The brackets keep the shell that looks for it from finding itself.
+INSTALLER = '"npu-driver.*[.]run"'
 
 
 @pytest.fixture
@@ -74,12 +76,16 @@ def test_03_a_killed_run_is_finished_by_the_next_one() -> None:
         stderr=subprocess.DEVNULL,
     )
     limit = time.monotonic() + 10 * MINUTE
-    while not on("node1", 'pgrep -f "npu-driver.*[.]run" | head -1', check=False):
+    # files of the driver are being written: what is killed now leaves a half installation
+    while not on("node2", f"test -d /usr/local/Ascend/driver && pgrep -f {INSTALLER} | head -1", check=False):
         assert first.poll() is None, "the run ended before its driver installer was seen"
         assert time.monotonic() < limit
-        time.sleep(0.5)
+        time.sleep(0.2)
     os.kill(first.pid, signal.SIGKILL)
+    on("node2", f"pkill -9 -f {INSTALLER}")  # the one on node1 goes on by itself
     first.wait()
+    changes = answer("plan")["hosts"]["node2"]["changes"]
+    assert ("driver installation", "incomplete") in {(change["what"], change["before"]) for change in changes}, changes
     output = good(provision("up", "--yes", timeout=20 * MINUTE))
     assert "tiny test model" in output  # the answer of the chat completion
     assert "report.html" in output
@@ -133,19 +139,31 @@ def test_06_a_fault_is_found_planned_and_mended_alone(fault: dict[str, Any]) -> 
     drifting = {host: sorted({change["role"] for change in found["changes"]}) for host, found in plan["hosts"].items()}
     others = [host for host in HOSTS if host != fault["host"]]
     assert drifting[fault["host"]] == sorted(fault["roles"]), plan
-    # A service across hosts stands or falls with its parts; nothing else may be red elsewhere.
-    assert all(set(drifting[host]) <= {"ray_cluster", "inference_service"} for host in others), plan
+    # A service across hosts stands or falls with its parts; nothing else may be red or touched elsewhere.
+    disturbs = fault.get("disturbs_cluster", False)
+    elsewhere = {"ray_cluster", "inference_service"} if disturbs else set()
+    assert all(set(drifting[host]) <= elsewhere for host in others), plan
     good(provision("up", "--yes"))
     assert answer("plan")["drift"] is False
     for host in HOSTS:
         after = witnesses(host)
-        allowed = set(fault["may_touch"]) if host == fault["host"] else {"units"}
+        allowed = set(fault["may_touch"]) if host == fault["host"] else {"units"} if disturbs else set()
         touched = {name for name in before[host] if before[host][name] != after.get(name)}
         assert touched <= allowed, f"{host}: {touched - allowed} was touched"
     good(provision("check"))
 
 
-def test_07_a_rebooted_host_serves_again_by_itself() -> None:
+def test_07_mending_one_host_of_a_cluster_keeps_its_service() -> None:
+    on("node2", "systemctl stop provision-ray-chat.service")
+    plan = answer("plan", "--limit", "node2")
+    assert plan["guests"] == ["node1"]
+    output = good(provision("up", "--yes", "--limit", "node2"))
+    assert "tiny test model" in output
+    assert answer("plan")["drift"] is False
+    good(provision("check"))
+
+
+def test_08_a_rebooted_host_serves_again_by_itself() -> None:
     on("node1", "systemctl reboot", check=False)
     limit = time.monotonic() + 6 * MINUTE
     while provision("plan").stdout.find("no drift") < 0:
@@ -154,13 +172,29 @@ def test_07_a_rebooted_host_serves_again_by_itself() -> None:
     good(provision("check"))
 
 
-def test_08_status_and_report_tell_the_same() -> None:
+def test_09_status_and_report_tell_the_same() -> None:
     status = answer("status")
-    assert set(HOSTS) <= set(str(status).replace("'", " ").split())
-    assert "node1" in good(provision("report"))
+    assert list(status["hosts"]) == list(HOSTS)
+    for host in HOSTS:
+        found, want = status["hosts"][host], wanted(host)
+        assert found["driver"] == want["npu_driver"]["version"]
+        assert found["firmware"] == want["npu_firmware"]["version"]
+        assert found["npus_healthy"] == found["npus_wanted"] == want["npu_driver"]["expected_count"]
+        assert (found["reboot_pending"], found["drift"], found["not_understood"]) == (False, 0, [])
+        members = [f"{member['name']} (ray)" for member in want["ray_cluster"]["members"]]
+        services = [service["name"] for service in want.get("inference_service", {}).get("services", [])]
+        states = {service["name"]: service["state"] for service in found["services"]}
+        assert states == dict.fromkeys([*members, *services], "ok")
+    assert "tiny-qwen2" in next(s["detail"] for s in status["hosts"]["node1"]["services"] if s["name"] == "chat")
+    good(provision("check"))
+    run = newest_run("check")
+    report = answer("report")
+    assert (report["run"], report["verdict"], report["check"]["good"]) == (run.name, "ok", True)
+    assert {host: entry["state"] for host, entry in report["hosts"].items()} == dict.fromkeys(HOSTS, "ok")
+    assert f"{run.name}/report.html" in good(provision("report"))
 
 
-def test_09_rebuild_ends_with_a_served_token() -> None:
+def test_10_rebuild_ends_with_a_served_token() -> None:
     output = good(provision("rebuild", "--yes", timeout=25 * MINUTE))
     assert "tiny test model" in output
     assert answer("plan")["drift"] is False

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 # command -> Debian package that brings it
 declare -A needs=(
   [dockerd]=docker.io [debootstrap]=debootstrap [iptables]=iptables [ssh]=openssh-client [ssh-keygen]=openssh-client
-  [gpg]=gnupg [dpkg-deb]=dpkg [dpkg-scanpackages]=dpkg-dev [git]=git [python3.11]=python3.11
+  [gpg]=gnupg [dpkg-deb]=dpkg [git]=git [ip]=iproute2 [python3.11]=python3.11
 )
 missing=()
 for command in "${!needs[@]}"; do

@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Dict, List
 
+from ..state.versions import is_build_of
 from .errors import RefusedError
 from .progress import Progress
 from .vendor import SEARCH_PATH, version_in
-from .versions import is_same
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 5.0
@@ -62,7 +62,7 @@ def run(call: Call, progress: Progress) -> Dict[str, object]:
         expected = ", ".join(map(str, call.success_codes))
         raise RefusedError(f"{name} ended with code {rc}, expected {expected}. {evidence(call, output)}")
     found = version_in(call.version_file) if call.version_file else ""
-    if call.version_file and not is_same(found, call.version):
+    if call.version_file and not is_build_of(found, call.version):
         raise RefusedError(
             f"{name} ended with code {rc} but {call.version_file} says {found or 'nothing'}, expected version "
             f"{call.version}: it refused without an error code. {evidence(call, output)}"

@@ -12,10 +12,12 @@ from .errors import RefusedError
 from .installer import tail
 from .model_files import bytes_below
 from .progress import Progress
+from .unit_wait import command
 
 INSIDE = "/model"
 POLL_SECONDS = 1.0
 STALL_SECONDS = 900.0
+REMOVE_SECONDS = 60.0
 LOG_FOLDER = "/var/log/provision"
 
 
@@ -68,18 +70,23 @@ def docker_argv(model: Dict[str, Any]) -> List[str]:
     return [*command, model["image"], *client_argv(model)]
 
 
-def forget(model: Dict[str, Any]) -> None:
-    """Remove the container of an earlier run: two clients in one folder spoil it."""
-    subprocess.run(
-        ["docker", "rm", "--force", container_name(model)], stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
+def forget(model: Dict[str, Any]) -> str:
+    """Remove the container of an earlier run: two clients in one folder spoil it. Return the fault, "" is none."""
+    code, text = command(["docker", "rm", "--force", container_name(model)], REMOVE_SECONDS)
+    gone = code == 0 or "no such container" in text.lower()
+    return "" if gone else f"docker rm --force {container_name(model)}: {text.strip()[-200:]}"
 
 
 def download(model: Dict[str, Any], progress: Progress, timeout_seconds: float) -> None:
     """Run the client until it ends. Raises RefusedError when it fails, stands still, or takes longer than allowed."""
     log = os.path.join(LOG_FOLDER, container_name(model) + ".log")
     os.makedirs(LOG_FOLDER, mode=0o750, exist_ok=True)
-    forget(model)
+    fault = forget(model)
+    if fault:
+        raise RefusedError(
+            f"{model['repo']}: {fault}. The client of an earlier run may still write to {model['path']}: look at "
+            "docker.service (journalctl --unit docker), then run again."
+        )
     with open(log, "wb") as output:
         process = subprocess.Popen(
             docker_argv(model),
@@ -90,9 +97,10 @@ def download(model: Dict[str, Any], progress: Progress, timeout_seconds: float) 
         )
     fault = _watch(process, model, progress, timeout_seconds)
     if fault:
-        forget(model)
+        left = forget(model)
         process.kill()
-        process.wait()
+        process.wait(REMOVE_SECONDS)
+        fault += f" ({left})" if left else ""
         hub = model["endpoint"] or "upstream"
         raise RefusedError(
             f"{model['repo']}: {client_argv(model)[0]} {fault}; hub {hub}, image {model['image']}. "

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-from typing import Any, Dict, List, Tuple
+import time
+from typing import Any, Collection, Dict, List, Tuple
 
 from .download import CHUNK, sha256_of
 from .hub_files import HubFile
@@ -41,6 +42,20 @@ def read_manifest(folder: str) -> Dict[str, Any]:
     return found if isinstance(found, dict) and isinstance(found.get("files"), list) else {}
 
 
+def with_recorded_sums(folder: str, model: Dict[str, Any], files: List[HubFile]) -> List[HubFile]:
+    """Return *files* of the hub, those without a checksum with the sha256 in the manifest of the same *model*."""
+    manifest = read_manifest(folder)
+    if any(manifest.get(key) != model[key] for key in ("repo", "revision", "source")):
+        return files
+    sizes = {entry["path"]: entry for entry in manifest["files"]}
+    filled = []
+    for entry in files:
+        recorded = sizes.get(entry["path"], {})
+        silent = not entry["sha256"] and not entry["git_sha1"] and recorded.get("size") == entry["size"]
+        filled.append({**entry, "sha256": recorded["sha256"]} if silent else entry)
+    return filled
+
+
 def is_complete(folder: str, model: Dict[str, Any]) -> bool:
     """Return whether the manifest is of this *model* and every file still has the size that was compared."""
     manifest = read_manifest(folder)
@@ -55,13 +70,17 @@ def inside(folder: str, relative: str) -> str:
     return path if path.startswith(folder.rstrip("/") + "/") else ""
 
 
-def compare(folder: str, files: List[HubFile], progress: Progress) -> Tuple[List[Dict[str, Any]], List[Dict[str, str]]]:
+def compare(
+    folder: str, files: List[HubFile], progress: Progress, suspects: Collection[str] = ()
+) -> Tuple[List[Dict[str, Any]], List[Dict[str, str]]]:
     """Return manifest entries of the good files and {file, reason} of the others.
 
-    A file that the last manifest knows and nobody has written since is not read again: hashing half a terabyte
-    to mend one shard would take longer than to fetch it.
+    A file that the last manifest knows and nobody has written since is not read again unless it is one of *suspects*:
+    hashing half a terabyte to mend one shard would take longer than to fetch it.
     """
     known = _unchanged_since_manifest(folder)
+    for name in suspects:
+        known.pop(name, None)
     good: List[Dict[str, Any]] = []
     bad: List[Dict[str, str]] = []
     progress.total_bytes = sum(entry["size"] for entry in files)
@@ -153,4 +172,8 @@ def write_manifest(folder: str, model: Dict[str, Any], files: List[Dict[str, Any
         target.flush()
         os.fsync(target.fileno())
     os.chmod(path + ".new", 0o644)
+    # a file that carries a later time than the clock would look as if it were written after this
+    times = [os.stat(os.path.join(folder, entry["path"])).st_mtime_ns for entry in files]
+    newest = max([time.time_ns(), *times])
+    os.utime(path + ".new", ns=(newest, newest))
     os.replace(path + ".new", path)

@@ -6,24 +6,17 @@ import os
 import pwd
 import shutil
 import stat
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List
 
-from .versions import is_older, is_same
+from ..state import files
+from ..state import vendor as judge
+from ..state.versions import is_build_of, is_older
 
-
-class Kind(NamedTuple):
-    """Where a kind of package puts itself below the install path, and what only a whole installation has."""
-
-    folder: str
-    version_file: str
-    proof: str
-    record: str = ""
-
-
+# What a package is called on disk below the install path, and its file with the version.
 KINDS = {
-    "driver": Kind("driver", "version.info", "tools/upgrade-tool", "/etc/ascend_install.info"),
-    "firmware": Kind("firmware", "version.info", "version.info"),
-    "docker_runtime": Kind("Ascend-Docker-Runtime", "ascend_docker_runtime_install.info", "ascend-docker-runtime"),
+    "driver": ("driver", "version.info"),
+    "firmware": ("firmware", "version.info"),
+    "docker_runtime": ("Ascend-Docker-Runtime", "ascend_docker_runtime_install.info"),
 }
 ALL_IN_ONE_MARK = "/etc/HiAI_install.info"
 LOGIN_REFUSED = ("nologin", "false")
@@ -35,50 +28,45 @@ READ_AND_ENTER = 0o550
 
 def version_in(path: str) -> str:
     """Return the version that the info file *path* gives, "" when it is no such file."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as source:
-            lines = source.read().splitlines()
-    except OSError:
-        return ""
-    for line in lines:
-        key, mark, value = line.partition("=")
-        if mark and key.strip().lower() == "version":
-            return value.strip()
-    return ""
+    return judge.version_of(files.text(path)) or ""
 
 
 def installed(kind: str, install_path: str) -> Dict[str, Any]:
-    """Return version, completeness and leftovers of the package *kind* (one of KINDS) below *install_path*."""
-    folder = os.path.join(install_path, KINDS[kind].folder)
-    version_file = os.path.join(folder, KINDS[kind].version_file)
-    version = version_in(version_file)
-    record = KINDS[kind].record
+    """Return version, completeness and leftovers of the package *kind* (one of KINDS) below *install_path*.
+
+    What is whole is for host_state's code to say: with a second opinion here a role would find nothing to do where
+    the plan says that it has to act.
+    """
+    name, version_file = KINDS[kind]
+    if kind == "docker_runtime":
+        seen = judge.runtime_info(install_path)
+        folder = os.path.join(install_path, name)
+    else:
+        seen = judge.product(kind, install_path)
+        folder = seen["path"]  # where the vendor recorded it: an upgrade stays there
+    record = judge.INSTALL_INFO if kind == "driver" else ""
     uninstaller = os.path.join(folder, "script", "uninstall.sh")
+    place = folder if seen["complete"] else os.path.join(install_path, name)
     return {
-        "version": version,
-        "version_file": version_file,
+        "version": seen["installed"] or "",
+        "version_file": os.path.join(place, version_file),
         "folder": folder,
-        "complete": bool(version) and not _lacking(kind, folder),
+        "complete": seen["complete"],
+        "missing": seen["missing"],
         "record_is_folder": bool(record) and os.path.isdir(record),
         "record": record,
-        "residue": os.path.isdir(folder) and bool(os.listdir(folder)),
+        "residue": seen["present"],
         "uninstaller": uninstaller if os.path.isfile(uninstaller) else "",
     }
 
 
-def _lacking(kind: str, folder: str) -> List[str]:
-    """Return the files that a whole installation has and this one lacks; `docker -v` makes folders of them."""
-    paths = [os.path.join(folder, KINDS[kind].proof)] + ([KINDS[kind].record] if KINDS[kind].record else [])
-    return [path for path in paths if not os.path.isfile(path) or not os.path.getsize(path)]
-
-
 def action_for(found: Dict[str, Any], wanted: str) -> str:
     """Return what to do: none, install, upgrade, downgrade, or reinstall (what is there is not whole)."""
-    if not found["version"] and not found["residue"]:
+    if not found["residue"]:
         return "install"
     if not found["complete"]:
         return "reinstall"
-    if is_same(found["version"], wanted):
+    if is_build_of(found["version"], wanted):
         return "none"
     return "downgrade" if is_older(wanted, than=found["version"]) else "upgrade"
 

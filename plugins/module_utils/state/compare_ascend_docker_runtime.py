@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .items import item, listing, stopped_by_docker
-from .versions import is_same
+from .versions import is_build_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def compare(wanted: Wanted, facts: Facts) -> list[Item]:
     if not found["complete"]:
         reason = "an installation ended half-way: missing %s" % (listing(found["missing"]) or "the version")
         return [item("runtime installation", "incomplete", version, reason, stops=stops, bytes=size)]
-    if not is_same(found["installed"], version):
+    if not is_build_of(found["installed"], version):
         reason = "its install info says %s, the site %s" % (found["installed"], version)
         return [item("runtime version", found["installed"], version, reason, stops=stops, bytes=size)]
     daemon = facts["docker"]["daemon_json"]

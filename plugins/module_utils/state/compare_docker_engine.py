@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from .items import Facts, Item, Wanted
 
+# The one key whose effect the running engine shows to this role.
+REGISTRIES = "insecure-registries"
+
 
 def compare(wanted: Wanted, facts: Facts) -> list[Item]:
     """Return how Docker differs from *wanted*; without Docker that is all there is to say."""
@@ -41,17 +44,19 @@ def _service(docker: Facts) -> list[Item]:
 
 def _options(options: Facts, docker: Facts, stops: list[str]) -> list[Item]:
     found = docker["daemon_json"]
+    waiting = _not_in_effect(options, docker)
+    if docker["active"] and docker["restart_owed"]:
+        waiting = [*waiting, "the last change of daemon.json"]
     if found["exists"] and not found["valid"]:
         reason = "/etc/docker/daemon.json is not a JSON object: %s; dockerd would not start again" % found["error"]
-        return [item("daemon.json", "broken", "valid", reason, stops=stops, detail={"broken": True})]
+        # repaired from the copy that provision wrote, which the engine may well run with
+        return [item("daemon.json", "broken", "valid", reason, stops=stops if waiting else [], detail={"broken": True})]
     wrong = differing(options, found["content"])
     if wrong:
         to = listing(["%s=%s" % (key, options[key]) for key in wrong])
         seen = listing(["%s=%s" % (key, found["content"][key]) for key in wrong if key in found["content"]]) or None
+        stops = stops if waiting or set(wrong) - {REGISTRIES} else []
         return [item("daemon.json", seen, to, "keys of the site differ", stops=stops, detail={"keys": wrong})]
-    waiting = _not_in_effect(options, docker)
-    if docker["active"] and docker["restart_owed"]:
-        waiting = [*waiting, "the last change of daemon.json"]
     if docker["active"] and waiting:
         reason = "daemon.json has it, the running dockerd does not know it: it was not restarted"
         return [item("docker restart", "not in effect: %s" % listing(waiting), "in effect", reason, stops=stops)]
@@ -74,4 +79,4 @@ def holds(found: Any, value: Any) -> bool:
 
 def _not_in_effect(options: Facts, docker: Facts) -> list[str]:
     """Return the registries that the running dockerd does not treat as plain HTTP; other keys it does not report."""
-    return [entry for entry in options.get("insecure-registries") or [] if entry not in docker["insecure_registries"]]
+    return [entry for entry in options.get(REGISTRIES) or [] if entry not in docker["insecure_registries"]]

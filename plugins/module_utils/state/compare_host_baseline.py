@@ -46,7 +46,17 @@ def _build_tools(wanted: Wanted, facts: Facts) -> list[Item]:
         kernel = facts["os"]["kernel"]
         reason = "/lib/modules/%s/build/Makefile is absent, so no module can be built for the running kernel" % kernel
         items.append(item("kernel headers", None, kernel, reason))
+    following = facts["os"].get("kernel_next")
+    if wanted["kernel_headers"] and _reboots_into(following, facts) and not facts["os"]["kernel_next_headers"]:
+        reason = "the driver's reboot starts kernel %s, and there are no headers to build its module with" % following
+        items.append(item("next kernel headers", None, following, reason))
     return items
+
+
+def _reboots_into(kernel: str | None, facts: Facts) -> bool:
+    """Return whether a reboot for the driver is due and starts *kernel*, not the one that runs (None: unknown)."""
+    due = not facts["npu_driver"]["complete"] or facts["reboot"]["pending"]
+    return bool(kernel) and kernel != facts["os"]["kernel"] and due
 
 
 def _sources(wanted: Wanted, facts: Facts) -> list[Item]:

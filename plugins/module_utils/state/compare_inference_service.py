@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .compare_ray_cluster import container_fault, unit_fault
-from .items import item, listing
+from .compare_ray_cluster import container_fault, unit_fault, unit_item
+from .items import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .compare_ray_cluster import Fault
     from .items import Facts, Item, Wanted
 
 OK = 200
@@ -19,14 +20,12 @@ def compare(wanted: Wanted, facts: Facts) -> list[Item]:
         found = facts["services"].get(service["name"], {})
         fault = _fault(service, found)
         if fault is not None:
-            what, seen, to, reason = fault
-            stops = [service["unit"]] if found.get("unit_active") else []
-            detail = {"name": service["name"], "unit": service["unit"]}
-            items.append(item(what, seen, to, reason, stops=stops, detail=detail))
+            running = [service["unit"]] if found.get("unit_active") else []
+            items.append(unit_item(service, found, fault, running, service["ready_timeout_seconds"]))
     return items
 
 
-def _fault(service: Facts, found: Facts) -> tuple[str, str | None, str, str] | None:
+def _fault(service: Facts, found: Facts) -> Fault | None:
     fault = unit_fault(service, found)
     if fault is None and service["kind"] == "docker-run":
         fault = container_fault(service, found)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from .items import item, listing, running_containers
-from .reboot import STARTING
-from .versions import is_same
+from .items import item, listing, running_version, stopped_by_reboot
+from .reboot import STARTING, differs
+from .versions import is_build_of, is_same_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ def compare(wanted: Wanted, facts: Facts) -> list[Item]:
     reasons = facts["reboot"]["npu_driver"]
     if reasons:
         running = facts["npu_driver"]["running"] or "nothing"
-        stops = running_containers(facts)
+        stops = stopped_by_reboot(facts)
         return [*items, item("reboot pending", running, wanted["version"], reasons[0], reboot=True, stops=stops)]
+    if differs(facts["npu_driver"]):
+        items.append(running_version("driver", facts["npu_driver"]))
     nodes = _nodes(wanted, facts)
     return [*items, *nodes, *_monitor(wanted, facts, nodes)]
 
@@ -41,7 +43,7 @@ def _cards_on_bus(wanted: Wanted, functions: list[Facts]) -> list[Item]:
 def _installation(wanted: Wanted, facts: Facts) -> Item | None:
     """Return what has to be installed, None when the wanted version is there and whole."""
     driver, version = facts["npu_driver"], wanted["version"]
-    size, stops = wanted["package"].get("size") or 0, running_containers(facts)
+    size, stops = wanted["package"].get("size") or 0, stopped_by_reboot(facts)
     detail = {key: driver[key] for key in ("installed", "running", "complete", "missing")}
     if not driver["present"]:
         what, found, reason = "driver version", None, "no driver is installed"
@@ -49,10 +51,10 @@ def _installation(wanted: Wanted, facts: Facts) -> Item | None:
         what, found = "driver installation", "incomplete"
         busy = "; an installer is running now" if driver["installer_running"] else ""
         reason = "an installation ended half-way: missing %s%s" % (listing(driver["missing"]), busy)
-    elif not is_same(driver["installed"], version):
+    elif not is_build_of(driver["installed"], version):
         what, found = "driver version", driver["installed"]
         reason = "version.info says %s, the site %s" % (found, version)
-        if is_same(driver["running"], version):
+        if is_same_release(driver["running"], version):
             reason += "; the driver that runs is %s, so the file or the package was changed" % version
     else:
         return None
@@ -65,7 +67,7 @@ def _nodes(wanted: Wanted, facts: Facts) -> list[Item]:
     if npu["missing"]:
         reason = "the driver is installed, its device nodes are not all there"
         detail = {"missing": npu["missing"]}
-        lost, stops = "missing: %s" % listing(npu["missing"]), running_containers(facts)
+        lost, stops = "missing: %s" % listing(npu["missing"]), stopped_by_reboot(facts)
         items.append(item("device nodes", lost, "present", reason, reboot=True, stops=stops, detail=detail))
     owner, group = wanted["account_name"], wanted["account_group"]
     foreign = [node for node in npu["nodes"] + npu["control_nodes"] if (node["owner"], node["group"]) != (owner, group)]
@@ -91,9 +93,18 @@ def _monitor(wanted: Wanted, facts: Facts, nodes: list[Item]) -> list[Item]:
     chips = smi["chips"]
     if not chips:
         return []  # what was not understood is no proof that cards are missing
-    matching = [chip for chip in chips if re.search(wanted["chip_pattern"], chip["name"] or "")] or chips
+    # A chip that is not healthy is no drift: nothing of ours mends it, so `up` would fail for ever. Its health is in
+    # the facts (npu.smi.chips), and `check` is red.
+    pattern = wanted["chip_pattern"]
+    matching = [chip for chip in chips if chip["name"] is None or re.search(pattern, chip["name"])]
     expected = len(wanted["device_nodes"]) or wanted["expected_count"]
     if len(matching) >= expected:
         return []
     reason = "npu-smi shows fewer chips than there are cards: one is lost, and may need a reset or a power cycle"
+    if len(chips) >= expected:
+        others = sorted({chip["name"] for chip in chips if chip not in matching})
+        reason = "npu-smi names chips %s, which are not the product that the site says (%s)" % (
+            listing(others),
+            pattern,
+        )
     return [item("cards that answer", "%d" % len(matching), "%d" % expected, reason)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .items import item, listing, running_containers
-from .versions import is_same
+from .items import item, listing, running_version, stopped_by_reboot
+from .reboot import differs
+from .versions import is_build_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,18 +14,18 @@ if TYPE_CHECKING:
 def compare(wanted: Wanted, facts: Facts) -> list[Item]:
     """Return how the firmware differs from *wanted*; it takes effect with a reboot."""
     firmware, version = facts["npu_firmware"], wanted["version"]
-    size, stops = wanted["package"].get("size") or 0, running_containers(facts)
+    size, stops = wanted["package"].get("size") or 0, stopped_by_reboot(facts)
     if not firmware["present"]:
         reason = "no firmware is installed"
         return [item("firmware version", None, version, reason, reboot=True, stops=stops, bytes=size)]
     if not firmware["complete"]:
         reason = "an installation ended half-way: missing %s" % listing(firmware["missing"])
         return [item("firmware installation", "incomplete", version, reason, reboot=True, stops=stops, bytes=size)]
-    if not is_same(firmware["installed"], version):
+    if not is_build_of(firmware["installed"], version):
         reason = "version.info says %s, the site %s" % (firmware["installed"], version)
         return [item("firmware version", firmware["installed"], version, reason, reboot=True, stops=stops, bytes=size)]
     reasons = facts["reboot"]["npu_firmware"]
     if reasons:
         running = firmware["running"] or "unknown"
         return [item("reboot pending", running, version, reasons[0], reboot=True, stops=stops)]
-    return []
+    return [running_version("firmware", firmware)] if differs(firmware) else []

@@ -2,60 +2,103 @@
 
 from __future__ import annotations
 
-from .items import item
+from .items import item, listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .items import Facts, Item, Wanted
+
+    # what is wrong, what was found, what is wanted, why that counts
+    Fault = tuple[str, str | None, str, str]
+
+NOT_ENABLED = "not enabled"
+# A node that has run for longer than this is not starting any more; the role waits as long.
+READY_SECONDS = 300
 
 
 def compare(wanted: Wanted, facts: Facts) -> list[Item]:
     """Return one item per member that is not as wanted: the first cause, the others follow from it."""
     items = []
     for member in wanted["members"]:
-        fault = _fault(member, facts["ray"].get(member["name"], {}))
+        found = facts["ray"].get(member["name"], {})
+        fault = _fault(member, found)
         if fault is not None:
-            what, seen, to, reason = fault
-            stops = [member["container"]] if facts["ray"][member["name"]].get("container_running") else []
-            detail = {"name": member["name"], "unit": member["unit"]}
-            items.append(item(what, seen, to, reason, stops=stops, detail=detail))
+            running = [member["container"]] if found.get("container_running") else []
+            items.append(unit_item(member, found, fault, running, READY_SECONDS))
     return items
 
 
-def unit_fault(entry: Facts, found: Facts) -> tuple[str, str | None, str, str] | None:
+def unit_item(entry: Facts, found: Facts, fault: Fault, running: list[str], ready_seconds: float) -> Item:
+    """Return the item for *fault* of *entry*; *running* is what a restart of its unit stops.
+
+    A unit that is as it should be but does not do its work is waited for while it starts, and restarted once it has
+    run for longer than *ready_seconds*: nothing else would mend it. detail says so to the role (restart).
+    """
+    what, seen, to, reason = fault
+    sound = unit_fault(entry, found) is None
+    other_container = what == _container(entry) and seen is not None
+    hung = sound and (other_container or found["active_seconds"] > ready_seconds)
+    if hung:
+        reason += "; its unit has run for %d s, so it is restarted" % found["active_seconds"]
+    elif sound:
+        reason += "; its unit has run for %d of the %d s that it may take" % (found["active_seconds"], ready_seconds)
+    detail = {"name": entry["name"], "unit": entry["unit"], "restart": hung, "ready_seconds": ready_seconds}
+    if found.get("drop_ins"):
+        detail["drop_ins"] = found["drop_ins"]
+    left_alone = not hung if sound else seen == NOT_ENABLED
+    stops = [] if left_alone else running or ([entry["unit"]] if found.get("unit_active") else [])
+    return item(what, seen, to, reason, stops=stops, detail=detail)
+
+
+def unit_fault(entry: Facts, found: Facts) -> Fault | None:
     """Return what is wrong with the unit of *entry* (has unit and digest): what, found, to, reason; None is right."""
-    unit = entry["unit"]
     if not found.get("unit_exists"):
-        return unit, None, "active", "the unit does not exist"
+        return entry["unit"], None, "active", "the unit does not exist"
     if found["digest"] != entry["digest"]:
         seen = "specification %s" % (found["digest"] or "unknown")
-        return unit, seen, entry["digest"], "its file was made for something else"
-    if not found["unit_active"]:
-        return unit, found["unit_state"], "active", "the unit does not run"
-    if found["stale"]:
-        return unit, "running from before", "running from its file", found["stale"]
-    if not found["unit_enabled"]:
-        return unit, "not enabled", "enabled", "it would not come back after a reboot"
+        return entry["unit"], seen, entry["digest"], "its file was made for something else"
+    fault = _changed_by_hand(found) or _not_running(found)
+    return fault and (entry["unit"], *fault)
+
+
+def _changed_by_hand(found: Facts) -> tuple[str, str, str] | None:
+    if found["edited"]:
+        return "edited", "as it was written", "its file was edited since; what was changed there belongs in site.yml"
+    if found["drop_ins"]:
+        return (
+            "changed by %s" % listing(found["drop_ins"]),
+            "as it was written",
+            "a drop-in changes it, it is put aside",
+        )
     return None
 
 
-def container_fault(entry: Facts, found: Facts) -> tuple[str, str | None, str, str] | None:
+def _not_running(found: Facts) -> tuple[str, str, str] | None:
+    if not found["unit_active"]:
+        return found["unit_state"], "active", "the unit does not run"
+    if found["stale"]:
+        return "running from before", "running from its file", found["stale"]
+    if not found["unit_enabled"]:
+        return NOT_ENABLED, "enabled", "it would not come back after a reboot"
+    return None
+
+
+def container_fault(entry: Facts, found: Facts) -> Fault | None:
     """Return what is wrong with the container of *entry*; a label of another specification counts, none does not."""
-    name = entry["container"]
+    what = _container(entry)
     if not found["container_running"]:
-        return (
-            "container %s" % name,
-            None,
-            "running",
-            "the unit runs, its container does not: it starts or fails",
-        )
+        return what, None, "running", "the unit runs, its container does not"
     if found["container_digest"] not in {None, entry["digest"]}:
         seen = "specification %s" % found["container_digest"]
-        return "container %s" % name, seen, entry["digest"], "it runs what the unit said before"
+        return what, seen, entry["digest"], "it runs what the unit said before"
     return None
 
 
-def _fault(member: Facts, found: Facts) -> tuple[str, str | None, str, str] | None:
+def _container(entry: Facts) -> str:
+    return "container %s" % entry["container"]
+
+
+def _fault(member: Facts, found: Facts) -> Fault | None:
     fault = unit_fault(member, found) or container_fault(member, found)
     if fault is not None or member["role"] != "head":
         return fault
@@ -65,5 +108,5 @@ def _fault(member: Facts, found: Facts) -> tuple[str, str | None, str, str] | No
     if found["npu_total"] < total:
         seen = "%g %s on %s nodes" % (found["npu_total"], resource, found["nodes"])
         to = "%d %s on %d nodes" % (total, resource, member["hosts_total"])
-        return "ray resources", seen, to, "Ray counts less than the cluster has: a member has not joined"
+        return "ray resources", seen, to, "Ray counts less than the cluster has: a member has not joined, or hangs"
     return None

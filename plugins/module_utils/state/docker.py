@@ -23,6 +23,10 @@ RESTART_MARK = "/run/provision/docker-restart-needed"
 TIMEOUT_SECONDS = 20.0
 OK = 200
 _CARD = re.compile(r"^/dev/davinci(\d+)$")
+# facts of the vendor's runtime: numbers and ranges of them, or a name with a number
+_VISIBLE = re.compile(r"(?:(\d+)(?:-(\d+))?|(?:Ascend\w+|npu)-(\d+))\Z", re.IGNORECASE)
+ALL_CARDS = "all"
+MOST_CARDS = 128
 _LOGIN = re.compile(r"//[^/@\s]+@")
 
 
@@ -132,34 +136,54 @@ def container(entry: Facts, detail: Facts) -> Facts:
 def holders(containers: list[Facts], processes: list[Facts]) -> list[Facts]:
     """Return {kind, name, pid, cards} of what holds cards; a process in a known container is a part of that one.
 
-    cards are the driver's numbers as strings; "all" stands for a privileged container, which can open every one.
-    A container that merely was given a card makes it busy for others, too.
+    cards are the driver's numbers as strings; "all" stands for every card. A container that merely was given a card
+    makes it busy for others, too. One that is privileged and has no card open holds none: those that watch a host
+    (node-exporter, cAdvisor) are.
     """
     by_id = {}
-    found = []
     for entry in containers:
-        if entry["state"] not in {"running", "paused"}:
-            continue
-        cards = ["all"] if entry["privileged"] else _cards(entry)
-        if cards:
-            found.append({"kind": "container", "name": entry["name"], "pid": entry["pid"], "cards": cards})
-            by_id[entry["id"]] = found[-1]
+        if entry["state"] in {"running", "paused"}:
+            held = {"kind": "container", "name": entry["name"], "pid": entry["pid"], "cards": _cards(entry)}
+            by_id[entry["id"]] = held
+    others = []
     for process in processes:
         cards = [str(card) for card in process["cards"]]
         owner = by_id.get(process["container"])
         if owner is None:
-            found.append({"kind": "process", "name": process["name"], "pid": process["pid"], "cards": cards})
-        elif owner["cards"] != ["all"]:
+            others.append({"kind": "process", "name": process["name"], "pid": process["pid"], "cards": cards})
+        elif owner["cards"] != [ALL_CARDS]:
             owner["cards"] = sorted(set(owner["cards"]) | set(cards), key=lambda card: (len(card), card))
-    return found
+    return [held for held in by_id.values() if held["cards"]] + others
+
+
+def privileged(containers: list[Facts]) -> list[str]:
+    """Return the names of the containers that run and could open every card: for information, they may never do."""
+    return [entry["name"] for entry in containers if entry["privileged"] and entry["state"] in {"running", "paused"}]
 
 
 def _cards(entry: Facts) -> list[str]:
-    cards = [match.group(1) for match in (_CARD.match(path) for path in entry["devices"]) if match]
-    wanted = entry["visible_devices"]
-    if wanted and wanted != "void":
-        cards += [part.strip() for part in wanted.split(",") if part.strip() not in cards]
-    return cards
+    """Return the cards that a container was given, by device or by the variable that the vendor's runtime reads."""
+    given = {match.group(1) for match in (_CARD.match(path) for path in entry["devices"]) if match}
+    given |= set(card_numbers(entry["visible_devices"]))
+    return [ALL_CARDS] if ALL_CARDS in given else sorted(given, key=lambda card: (len(card), card))
+
+
+def card_numbers(text: str) -> list[str]:
+    """Return the cards that a value of ASCEND_VISIBLE_DEVICES names: "0-3,5", "npu-1", "Ascend910-2".
+
+    What is not understood counts as all cards: a card that is thought to be free would be taken from somebody.
+    """
+    found: list[str] = []
+    for part in [piece.strip() for piece in text.split(",")]:
+        match = _VISIBLE.match(part)
+        if match is None:
+            found += [] if part in {"", "void"} else [ALL_CARDS]
+            continue
+        first = int(match.group(1) or match.group(3))
+        last = int(match.group(2) or first)
+        span = 0 <= last - first < MOST_CARDS
+        found += [str(card) for card in range(first, last + 1)] if span else [ALL_CARDS]
+    return [ALL_CARDS] if ALL_CARDS in found else list(dict.fromkeys(found))
 
 
 def daemon_json(path: str = DAEMON_JSON) -> Facts:

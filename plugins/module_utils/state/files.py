@@ -49,6 +49,11 @@ def kind(path: str) -> str:
     return "device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else "other"
 
 
+def has_content(path: str) -> bool:
+    """Return whether *path* is a file with at least one byte in it."""
+    return kind(path) == "file" and os.path.getsize(path) > 0
+
+
 def names(folder: str) -> list[str]:
     """Return the sorted names in *folder*, [] when it is no readable folder."""
     try:

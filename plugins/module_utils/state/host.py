@@ -17,9 +17,13 @@ ACCOUNT_FIELDS = 7
 
 
 def system(root: str = "") -> Facts:
-    """Return {id, id_like, version_id, pretty, kernel, kernel_next, arch, python, package_manager}."""
+    """Return {id, id_like, version_id, pretty, kernel, kernel_next, arch, python, package_manager}.
+
+    And kernel_next_headers, None where nobody can tell the next kernel.
+    """
     release = files.pairs(files.text(root + "/etc/os-release") or files.text(root + "/usr/lib/os-release"))
     names = os.uname()
+    following = next_kernel(root)
     manager = next((name for name in PACKAGE_MANAGERS if files.which(name)), None)
     return {
         "id": release.get("ID", ""),
@@ -27,7 +31,8 @@ def system(root: str = "") -> Facts:
         "version_id": release.get("VERSION_ID", ""),
         "pretty": release.get("PRETTY_NAME", ""),
         "kernel": names.release,
-        "kernel_next": next_kernel(root),
+        "kernel_next": following,
+        "kernel_next_headers": kernel_headers(root, following) if following else None,
         "arch": names.machine,
         "python": "%d.%d.%d" % sys.version_info[:3],
         "package_manager": manager.split("-")[0] if manager else None,
@@ -119,6 +124,6 @@ def commands(names: list[str]) -> dict[str, str | None]:
     return {name: files.which(name) for name in names}
 
 
-def kernel_headers(root: str = "") -> bool:
-    """Return whether a module can be built for the running kernel (a link into nowhere does not count)."""
-    return files.kind(root + "/lib/modules/%s/build/Makefile" % os.uname().release) == "file"
+def kernel_headers(root: str = "", kernel: str = "") -> bool:
+    """Return whether a module can be built for *kernel*, else the running one (a link into nowhere does not count)."""
+    return files.kind(root + "/lib/modules/%s/build/Makefile" % (kernel or os.uname().release)) == "file"

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     Wanted = dict[str, Any]
 
 
+OURS = "provision-"
+"""What the names of the containers begin with whose units provision writes."""
+
+
 def item(what: str, found: str | None, to: str, reason: str, **more: Any) -> Item:
     """Return one item of drift: *found* is what is there now (None is nothing).
 
@@ -27,10 +31,31 @@ def running_containers(facts: Facts) -> list[str]:
     return [container["name"] for container in containers if container["state"] in {"running", "paused"}]
 
 
+def stopped_by_reboot(facts: Facts) -> list[str]:
+    """Return what a reboot ends on the cards: the containers, and processes outside of them that hold cards."""
+    processes = [holder for holder in facts.get("holders", []) if holder["kind"] == "process"]
+    return running_containers(facts) + ["process %s (pid %d)" % (entry["name"], entry["pid"]) for entry in processes]
+
+
+def running_version(name: str, package: Facts) -> Item:
+    """Return the item of a *package* of which another version runs although the host has booted."""
+    installed, running = package["installed"], package["running"]
+    reason = "%s %s is installed and %s runs, though the host booted after the installation" % (
+        name,
+        installed,
+        running,
+    )
+    return item("running version", running, installed, reason + ": a further reboot changes nothing")
+
+
 def stopped_by_docker(facts: Facts) -> list[str]:
-    """Return the containers that a restart of Docker stops: none where the daemon keeps them alive."""
+    """Return the containers that a restart of Docker stops: where the daemon keeps them alive, ours all the same.
+
+    Their units require docker.service, so systemd stops them with it.
+    """
     content = facts.get("docker", {}).get("daemon_json", {}).get("content") or {}
-    return [] if content.get("live-restore") is True else running_containers(facts)
+    kept_alive = content.get("live-restore") is True
+    return [name for name in running_containers(facts) if name.startswith(OURS) or not kept_alive]
 
 
 def listing(words: list[str], most: int = 4) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MANIFEST = ".provision-manifest.json"
 LOCK = ".provision-lock"
 INDEX = "model.safetensors.index.json"
+WEIGHTS_ENDINGS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 LEFTOVER_ENDINGS = (".incomplete", ".part")
 LEFTOVER_FOLDER = "._____temp"
 TOKENIZERS = (("tokenizer.json",), ("tokenizer.model",), ("vocab.json", "merges.txt"), ("tiktoken.model",))
@@ -50,6 +51,7 @@ def observe(path: str, deep: bool = False) -> Facts:
         # our own download takes the lock first and writes the manifest last; files that a person put here have neither
         bad += [_fault(MANIFEST, "missing: a download was begun and not finished")] if begun else []
     bad += _documents(path, there, known)
+    bad += _rewritten(path, there, manifest) if manifest else []
     first: dict[str, Facts] = {}
     for entry in bad:
         first.setdefault(entry["file"], entry)  # the first reason for a file is the most exact one
@@ -106,6 +108,20 @@ def _compare(
         if deep and name in there and entry.get("sha256") and _sha256(os.path.join(path, name)) != entry["sha256"]:
             bad.append(_fault(name, "its sha256 is not the one of the manifest", size))
     return known, bad
+
+
+def _rewritten(path: str, there: dict[str, tuple[int, float]], manifest: Facts) -> list[Facts]:
+    """Return the weights that were written after their manifest: nobody has compared them with the hub's checksums.
+
+    Only the time of the content counts here: a change of owner or mode spoils no weights.
+    """
+    written = files.modified(os.path.join(path, MANIFEST))
+    listed = {entry["path"] for entry in manifest["files"]} & set(there)
+    return [
+        _fault(name, "written since it was verified")
+        for name in sorted(listed)
+        if name.endswith(WEIGHTS_ENDINGS) and files.modified(os.path.join(path, name)) > written
+    ]
 
 
 def _sha256(path: str) -> str:

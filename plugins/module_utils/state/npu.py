@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import grp
 import os
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 PCI = "/sys/bus/pci/devices"
 ACCELERATOR_CLASS = "0x1200"
-LOCK = "/run/lock/provision-npu-smi.lock"
+# below a folder that only root writes: in /run/lock anybody could make the file first, and keep it locked
+LOCK = "/run/provision/npu-smi.lock"
 LOCK_SECONDS = 45.0
 SMI_SECONDS = 30.0
 TOOL_SECONDS = 15.0
@@ -127,6 +129,9 @@ def _ask(path: str) -> Facts:
 
 def _locked() -> int | None:
     """Return the open lock file, None when somebody else holds it for too long."""
+    with contextlib.suppress(OSError):  # it is there, or nothing can be written here: then the next call says so
+        # the one thing that an observation writes: without a lock two monitors garble each other
+        os.mkdir(os.path.dirname(LOCK), 0o755)
     try:
         lock = os.open(LOCK, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError:

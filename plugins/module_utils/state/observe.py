@@ -32,6 +32,7 @@ def observe(wanted: Wanted, notes: Notes, deep: bool) -> tuple[Facts, Facts]:
     ray_workers = _ray(wanted, notes, facts["docker"])
     holding = notes.guard("processes", [], processes.holders) if npu.card_nodes() else []
     facts["holders"] = docker.holders(facts["docker"]["containers"], holding)
+    facts["privileged_containers"] = docker.privileged(facts["docker"]["containers"])
     facts.update(npu_driver=driver, npu_firmware=firmware, npu=_npu(wanted, notes, monitor.result()))
     unit_facts = unit_worker.result()
     facts["docker"]["unit"] = unit_facts.get(DOCKER_UNIT)
@@ -47,19 +48,13 @@ def observe(wanted: Wanted, notes: Notes, deep: bool) -> tuple[Facts, Facts]:
 
 
 def _vendor(wanted: Wanted, installers: list[str]) -> tuple[Facts, Facts]:
-    info = vendor.install_info()
     found = {}
-    for product in ("driver", "firmware"):
-        default = wanted.get("npu_" + product, {}).get("install_path") or INSTALL_PATH
-        found[product] = vendor.package(product, vendor.install_path(product, info, default))
-        found[product]["running"] = None
-    driver = dict(found["driver"], install_info=info["values"])
-    driver.update(installers=installers, installer_running=bool(installers))
-    if driver["present"] and not info["valid"]:
-        # docker -v makes a directory of it when it is missing, and the vendor's tools refuse to work without it
-        driver["complete"] = False
-        driver["missing"] = [*driver["missing"], vendor.INSTALL_INFO]
-    return driver, found["firmware"]
+    for name in ("driver", "firmware"):
+        default = wanted.get("npu_" + name, {}).get("install_path") or INSTALL_PATH
+        found[name] = dict(vendor.product(name, default), running=None)
+    found["driver"].update(install_info=vendor.install_info()["values"])
+    found["driver"].update(installers=installers, installer_running=bool(installers))
+    return found["driver"], found["firmware"]
 
 
 def _monitor(driver: Facts, installers: list[str], deep: bool) -> Facts:
@@ -159,6 +154,9 @@ def _unit(name: str, unit_facts: Facts) -> Facts:
         "unit_state": found.get("state", "unknown"),
         "digest": found.get("digest"),
         "stale": found.get("stale", ""),
+        "active_seconds": found.get("active_seconds", 0),
+        "edited": bool(found.get("edited")),
+        "drop_ins": found.get("drop_ins", []),
     }
 
 
@@ -177,11 +175,10 @@ def _conclude(facts: Facts, notes: Notes) -> Facts:
     identity = notes.guard("boot", {"id": "", "booted_at": "", "booted": 0.0}, boot.identity)
     smi = facts["npu"]["smi"]
     facts["npu_driver"]["running"] = smi["version"] if smi["code"] is None and smi["version"] else None
-    components = smi["components"]
-    if len(components) == 1:
-        facts["npu_firmware"]["running"] = components[0]
-    elif components:
-        notes.add("firmware", "the cards' components report different versions: %s" % ", ".join(components))
+    firmware = facts["npu_firmware"]
+    firmware["running"], contradiction = vendor.running_firmware(smi["components"], firmware["installed"])
+    if contradiction:
+        notes.add("firmware", contradiction)
     marker = notes.guard("reboot marker", "", boot.marker, identity["id"])
     facts["reboot"] = reboot.pending(marker, identity["booted"], facts)
     return {"id": identity["id"], "booted_at": identity["booted_at"]}

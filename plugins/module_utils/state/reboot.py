@@ -1,8 +1,12 @@
-"""Is a reboot pending, and for which package? Pure: decided from facts that were read before."""
+"""Is a reboot pending, and for which package? Pure: decided from facts that were read before.
+
+Two versions that differ are no reason by themselves: the vendor spells them differently in different places, and a
+reboot that changes nothing would be asked for again and again. What counts is what happened after the host booted.
+"""
 
 from __future__ import annotations
 
-from .versions import is_same
+from .versions import is_same_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +22,7 @@ def pending(marker: str, booted: float, facts: Facts) -> Facts:
     *marker* is what a role wrote in this boot, *booted* when the host booted; *facts* has npu, npu_driver and
     npu_firmware.
     """
-    roles = {"npu_driver": _driver(booted, facts), "npu_firmware": _firmware(facts)}
+    roles = {"npu_driver": _driver(booted, facts), "npu_firmware": _firmware(booted, facts)}
     if marker:
         about_firmware = "firmware" in marker and "driver" not in marker
         roles["npu_firmware" if about_firmware else "npu_driver"].append(marker)
@@ -26,16 +30,20 @@ def pending(marker: str, booted: float, facts: Facts) -> Facts:
     return dict(roles, pending=bool(reasons), reasons=reasons)
 
 
+def differs(package: Facts) -> bool:
+    """Return whether the version that runs is known and surely another one than the installed one."""
+    return bool(package["running"]) and not is_same_release(package["running"], package["installed"])
+
+
 def _driver(booted: float, facts: Facts) -> list[str]:
     driver = facts["npu_driver"]
     if not driver["complete"] or driver["installer_running"]:
         return []  # there is something to install first, or being installed
+    fresh = driver["changed"] > booted
     if driver["running"]:
-        if is_same(driver["running"], driver["installed"]):
-            return []
-        return ["driver %s is installed, %s still runs" % (driver["installed"], driver["running"])]
+        return [_other("driver", driver)] if fresh and differs(driver) else []
     code = facts["npu"]["smi"]["code"]
-    if driver["changed"] > booted:
+    if fresh:
         said = " and npu-smi gives %d" % code if code is not None else ""
         return ["driver %s was installed after the host booted%s" % (driver["installed"], said)]
     some_nodes = facts["npu"]["control_nodes"] or facts["npu"]["nodes"]
@@ -45,8 +53,12 @@ def _driver(booted: float, facts: Facts) -> list[str]:
     return []
 
 
-def _firmware(facts: Facts) -> list[str]:
+def _firmware(booted: float, facts: Facts) -> list[str]:
     firmware = facts["npu_firmware"]
-    if firmware["complete"] and firmware["running"] and not is_same(firmware["running"], firmware["installed"]):
-        return ["firmware %s is installed, %s still runs" % (firmware["installed"], firmware["running"])]
-    return []
+    fresh = firmware["complete"] and firmware["changed"] > booted
+    return [_other("firmware", firmware)] if fresh and differs(firmware) else []
+
+
+def _other(name: str, package: Facts) -> str:
+    words = (name, package["installed"], package["running"])
+    return "%s %s was installed after the host booted, %s still runs" % words

@@ -6,6 +6,7 @@ import os
 import re
 
 from . import files
+from .versions import is_numbered_like, is_same_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ def package(product: str, folder: str, root: str = "") -> Facts:
     """Return {present, installed, complete, missing, changed, path} of *product* below *folder*.
 
     installed is the version in version.info (None without one), missing what a whole installation would have,
-    changed when version.info was last written (seconds since the epoch, 0 without one).
+    changed when it was installed (seconds since the epoch, 0 when that is not known).
     """
     path = os.path.join(folder, product)
     info = os.path.join(path, "version.info")
     version = version_of(files.text(root + info)) if files.kind(root + info) == "file" else None
     missing = [] if version else [info]
     proof = PROOF[product]
-    if proof and files.kind(root + os.path.join(path, proof)) != "file":
+    if proof and not files.has_content(root + os.path.join(path, proof)):
         missing.append(os.path.join(path, proof))
     present = bool(files.names(root + path))
     if unfinished(files.tail(root + LOG), LOG_TAG[product]):
@@ -58,8 +59,22 @@ def package(product: str, folder: str, root: str = "") -> Facts:
         "installed": version,
         "complete": present and not missing,
         "missing": missing if present else [],
-        "changed": _changed(root + info),
+        "changed": _changed(root + info, root + LOG),
     }
+
+
+def product(name: str, default: str, root: str = "") -> Facts:
+    """Return package() of driver or firmware, with the vendor's record as a part of a whole driver.
+
+    *default* is the folder where nothing is recorded. The one judgement of what is installed: host_state and the
+    roles both take it from here.
+    """
+    info = install_info(root)
+    found = package(name, install_path(name, info, default), root)
+    if name == "driver" and found["present"] and not info["valid"]:
+        # docker -v makes a directory of it when it is missing, and the vendor's tools refuse to work without it
+        found.update(complete=False, missing=[*found["missing"], INSTALL_INFO])
+    return found
 
 
 def unfinished(log: str, tag: str) -> bool:
@@ -73,12 +88,21 @@ def unfinished(log: str, tag: str) -> bool:
     return "upgradePercentage" in last and not _DONE.search(last)
 
 
-def _changed(path: str) -> float:
+def _changed(info: str, log: str) -> float:
+    """Return when the package was installed: its version.info and the vendor's log were both written then.
+
+    The earlier of the two: a later chmod moves the one, a later call of an installer that refuses moves the other.
+    """
     try:
         # the time of the inode: a package may give its files any modification time
-        return os.stat(path).st_ctime
+        found = os.stat(info).st_ctime
     except OSError:
         return 0.0
+    try:
+        status = os.stat(log)
+    except OSError:
+        return found
+    return min(found, status.st_mtime) if status.st_size else found  # an empty one has just been rotated
 
 
 def version_of(content: str | None) -> str | None:
@@ -94,7 +118,7 @@ def runtime_info(folder: str, root: str = "") -> Facts:
     path = os.path.join(folder, "Ascend-Docker-Runtime")
     values = files.pairs(files.text(root + os.path.join(path, "ascend_docker_runtime_install.info")))
     binary = os.path.join(path, "ascend-docker-runtime")
-    missing = [needed for needed in (binary, RUNTIME_LIST) if files.kind(root + needed) != "file"]
+    missing = [needed for needed in (binary, RUNTIME_LIST) if not files.has_content(root + needed)]
     version = values.get("version") or None
     return {
         "path": binary,
@@ -134,3 +158,16 @@ def boot_status(output: str) -> dict[str, int]:
 def component_versions(output: str) -> list[str]:
     """Return the versions, each once and sorted, that the components of all devices report."""
     return sorted({entry["version"] for entry in upgrade_tool(output) if entry.get("version") and "component" in entry})
+
+
+def running_firmware(components: list[str], installed: str | None) -> tuple[str | None, str]:
+    """Return which version of the firmware the cards run, and a note when they contradict each other.
+
+    Components that are numbered in another way than the package are no evidence, neither for nor against it.
+    """
+    said = components
+    if installed is not None:
+        said = [text for text in components if is_same_release(text, installed) or is_numbered_like(text, installed)]
+    if len(said) > 1:
+        return None, "the cards' components report different versions: %s" % ", ".join(said)
+    return (said[0] if said else None), ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,12 @@ class Workshop:
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
+
+
+@pytest.fixture
+def catalog_copy(tmp_path: Path) -> Path:
+    """A catalog that a test may change."""
+    return Path(shutil.copytree(paths.CATALOG, tmp_path / "catalog"))
 
 
 @pytest.fixture(scope="session")

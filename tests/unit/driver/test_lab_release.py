@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from driver import catalog
 from tests.golden.release import RELEASE, with_sums
 from tests.lab import vendor
+from tests.lab.serving import build_model, hub
 
 
 def test_sums_are_those_of_the_packages(tmp_path: Path) -> None:
@@ -13,3 +15,13 @@ def test_sums_are_those_of_the_packages(tmp_path: Path) -> None:
     text = RELEASE.read_text(encoding="utf-8")
     assert text.count("sha256:") == 5
     assert with_sums(text, built) == text, "the stand-ins have changed: python -m tests.golden.update"
+
+
+def test_the_model_is_pinned_to_the_commit_that_the_hub_serves(tmp_path: Path) -> None:
+    model = catalog.load().models["lab-tiny-qwen2"]
+    build_model(tmp_path)
+    store = hub.Store(tmp_path)
+    for source in model.sources.values():
+        repository = store.get(source.repo)
+        assert repository is not None
+        assert source.revision == repository.commit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from driver import catalog, paths
+from driver import catalog, paths, resolve
 from driver.catalog import Catalog
 from driver.resolved import ResolvedSite
 
@@ -173,7 +174,8 @@ def test_settings_that_once_were_right_are_left_out_with_a_warning(workshop: Wor
     site = workshop.load(change)
     assert "--enable-reasoning" not in site.service("chat").argv
     assert {"VLLM_TEST_ENABLE_EP", "VLLM_USE_V1"}.isdisjoint(site.host("node1").ray_members[0].environment)
-    for warning, start in zip(site.warnings, LEFT_OUT.splitlines(), strict=True):
+    said = [warning for warning in site.warnings if "left out for" in warning]
+    for warning, start in zip(said, LEFT_OUT.splitlines(), strict=True):
         assert start in warning
 
 
@@ -189,8 +191,37 @@ def test_old_driver_is_a_warning(workshop: Workshop) -> None:
 
 
 def test_example_checksums_are_a_warning(prod: ResolvedSite) -> None:
-    assert len(prod.warnings) == 3
-    assert all("an example value" in warning for warning in prod.warnings)
+    assert len([warning for warning in prod.warnings if "an example value" in warning]) == 3
+
+
+def test_what_is_not_pinned_is_a_warning(prod: ResolvedSite) -> None:
+    image, model = [warning for warning in prod.warnings if "an example value" not in warning]
+    name = "quay.io/ascend/vllm-ascend:v0.8.4rc2-openeuler"
+    assert image.startswith(f"inventories/prod/site.lock: images: no digest of {name}, ")
+    assert f'write `images: {{"{name}": "sha256:…"}}`' in image
+    assert model.startswith("inventories/prod/site.yml: models.0.source: master of Qwen/Qwen3-235B-A22B is a branch, ")
+    assert "sources.modelscope.revision of qwen3-235b-a22b" in model
+
+
+def test_what_is_pinned_is_no_warning(workshop: Workshop, catalog_copy: Path) -> None:
+    name = "quay.io/ascend/vllm-ascend:v0.23.0"
+    (workshop.folder / "site.lock").write_text(f'images: {{"{name}": "sha256:{"0" * 64}"}}\n', encoding="utf-8")
+    assert workshop.load().warnings == ()
+    file = catalog_copy / "models/lab-tiny-qwen2.yml"
+    text = re.sub(r"revision: \w+", "revision: master", file.read_text(encoding="utf-8"))
+    file.write_text(text, encoding="utf-8")
+    assert len(resolve.load(workshop.write(), catalog=catalog_copy).warnings) == 1
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "hidden" in str(case)], ids=lambda case: case["case"])
+def test_a_refused_secret_is_not_shown(case: Data, workshop: Workshop) -> None:
+    assert not any("hidden" in fault for fault in workshop.faults(change_of(case)))
+
+
+def test_an_address_with_an_at_sign_in_its_path_is_no_secret(workshop: Workshop) -> None:
+    given = {"HF_ENDPOINT": "http://192.0.2.1:8080/a@b", "MAIL": "me@192.0.2.1", "PATHS": "/a:/b@c", "X": "a:b"}
+    given["IMAGE"] = "name:tag@sha256:0"
+    assert workshop.load(put(services__0__environment=given)).service("chat")
 
 
 def test_missing_identity_file_is_no_fault_of_the_site(workshop: Workshop) -> None:

@@ -34,7 +34,7 @@ def test_prod_gives_every_card_and_mount_of_the_recipe(prod: ResolvedSite) -> No
         "/usr/local/Ascend/driver/lib64",
         "/usr/local/Ascend/driver/version.info",
         "/etc/ascend_install.info",
-        "/data2",
+        "/data2/Qwen3-235B-A22B",
     }
     assert all(mount.endswith(",readonly") and mount.startswith("type=bind,") for mount in options(argv, "--mount"))
     assert options(argv, "--shm-size") == ["500g"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,17 @@ def fleet_of(folder: Path, *names: str) -> Fleet:
 @pytest.fixture
 def fleet(tmp_path: Path) -> Fleet:
     return fleet_of(tmp_path, "node1", "node2")
+
+
+def cluster(fleet: Fleet) -> Fleet:
+    """Return *fleet* as one Ray cluster: node1 the head, which serves, node2 a worker."""
+    members = {"ray_cluster": {"members": [{"name": "chat"}]}}
+    service = fleet.hosts[0].wanted["inference_service"]["services"][0]
+    serving = {"inference_service": {"services": [{**service, "unit": "provision-chat.service"}]}}
+    first, second = fleet.hosts
+    roles = ("npu_driver", "ray_cluster", "inference_service")
+    hosts = (replace(first, wanted=members | serving, roles=roles), replace(second, wanted=members, roles=roles[:2]))
+    return replace(fleet, hosts=hosts)
 
 
 def item(what: str, **more: Any) -> dict[str, Any]:

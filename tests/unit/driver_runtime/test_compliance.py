@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from driver import compliance, report, runs
 from driver.errors import NotCompliant, Unreachable, UsageError
 from driver.fleet import Fleet
 from driver.record import Record
-from tests.compliance import judge
+from tests.compliance import judge, test_container_image
 from tests.compliance.backend import HostSilentError, ShellBackend
 from tests.compliance.npu import CARD, RUNNING
 
@@ -157,3 +158,25 @@ def test_versions_are_compared_by_value_and_options_by_content() -> None:
     assert judge.at_least("20.10", "20.10.0")
     assert judge.within({"a": [1], "b": {"c": 2}}, {"a": [0, 1], "b": {"c": 2, "d": 3}, "e": 4})
     assert not judge.within({"a": [1]}, {"a": []})
+
+
+class ImageHost:
+    """A host whose Docker knows every image by these digests."""
+
+    def __init__(self, name: str, *digests: str) -> None:
+        self.backend = SimpleNamespace(get_hostname=lambda: name)
+        self._said = json.dumps({"id": digests[0], "digests": [f"x@{digest}" for digest in digests[1:]]})
+
+    def run(self, *_: str) -> SimpleNamespace:
+        return SimpleNamespace(rc=0, stdout=self._said, stderr="")
+
+
+def test_hosts_with_different_images_under_one_name_are_red() -> None:
+    image = {"name": "vllm:1", "architecture": "arm64"}
+    seen: dict[tuple[str, str], tuple[str, set[str]]] = {}
+    test_container_image.test_image_is_the_same_on_every_host(ImageHost("node1", "sha256:a", "sha256:b"), image, seen)
+    test_container_image.test_image_is_the_same_on_every_host(ImageHost("node2", "sha256:c", "sha256:b"), image, seen)
+    with pytest.raises(
+        pytest.fail.Exception, match="node3: digest of image vllm:1: expected one of node1's: sha256:a, "
+    ):
+        test_container_image.test_image_is_the_same_on_every_host(ImageHost("node3", "sha256:c"), image, seen)

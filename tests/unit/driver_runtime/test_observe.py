@@ -35,6 +35,15 @@ def test_every_host_answers_or_is_a_fault(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("stubs")
+def test_no_file_of_the_login_folder_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('a stray file was imported')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    fleet = fleet_of(tmp_path, "node1")
+    seen = observe.observe(replace(fleet, hosts=(replace(fleet.hosts[0], wanted={}),)), 60)
+    assert seen.faults == {}
+
+
+@pytest.mark.usefixtures("stubs")
 @pytest.mark.parametrize("printed", ["print('no document')", "print('{\"half\": ')", "print('[1]')", "pass"])
 def test_garbage_is_a_fault_that_shows_what_came(tmp_path: Path, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observe, "build_program", lambda _: printed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 
 from driver import plan as plans
 from driver import planview
-from driver.errors import SiteError
+from driver.errors import SiteError, Unreachable
 from driver.fleet import Fleet, FleetHost
-from driver.scope import scope
+from driver.observe import Observation
+from driver.scope import planned, scope
+from driver.ssh import HostFault
 
-from .conftest import item, seen
+from .conftest import cluster, item, seen
 
 IMAGE = item("image", bytes=3_000_000_000)
 DRIVER = item("driver version", **{"from": "1", "to": "2", "reboot": True, "stops": ["chat"]})
@@ -126,6 +129,83 @@ def test_a_reboot_names_the_services_that_lose_their_cluster(fleet: Fleet) -> No
     assert plans.build(cluster, observation, {}).stops() == []
     observation.docs["node1"]["facts"] = {"services": {"chat": {"unit_active": True}}}
     assert plans.build(cluster, observation, {}).stops() == [("node1", "provision-chat.service")]
+
+
+def watched(
+    drift: dict[str, Any], running: bool = True, parts: tuple[str, ...] = ("chat",), **faults: Any
+) -> Callable[[Fleet], Observation]:
+    """Return an `observe` that finds *drift*, and a service that runs or not, on the hosts that it is asked for."""
+
+    def look(asked: Fleet) -> Observation:
+        found = seen({host.name: drift.get(host.name, {}) for host in asked.hosts if host.name not in faults})
+        for document in found.docs.values():
+            document["facts"] = {"services": {part: {"unit_active": running} for part in parts}}
+        return replace(found, faults={name: faults[name] for name in faults if name in {h.name for h in asked.hosts}})
+
+    return look
+
+
+def test_a_limit_takes_the_cluster_along_when_a_part_of_it_stops(fleet: Fleet) -> None:
+    limited, look = cluster(fleet).limited("node2"), watched({"node2": {"npu_driver": [DRIVER]}})
+    wide, found = planned(limited, look(limited), {}, look)
+    assert scope(wide, found) == (("node2", "node1"), ("npu_driver", "ray_cluster", "inference_service"))
+    assert found.stops() == [("node2", "chat"), ("node1", "provision-chat.service")]
+    assert (found.guests, found.as_json()["guests"]) == (("node1",), ["node1"])
+    assert "beyond --limit, for its Ray cluster: node1; services alone, nothing else" in planview.text(found, 0)
+    assert [host.name for host in wide.without_guests().hosts] == ["node2"]
+    again, found = planned(wide, watched({})(wide), {}, look)
+    assert (again, found.changes) == (wide, ())
+
+
+@pytest.mark.parametrize(
+    ("drift", "running"),
+    [({"model_store": [item("model")]}, True), ({"npu_driver": [DRIVER]}, False), ({}, True)],
+    ids=["nothing stops", "nothing runs elsewhere", "no drift"],
+)
+def test_a_limit_takes_nobody_along_without_need(fleet: Fleet, drift: dict[str, Any], running: bool) -> None:
+    limited, look = cluster(fleet).limited("node2"), watched({"node2": drift}, running)
+    wide, found = planned(limited, look(limited), {}, look)
+    assert ([host.name for host in wide.hosts], found.guests) == (["node2"], ())
+
+
+@pytest.mark.parametrize("host", ["node1", "node2"])
+def test_a_guest_that_the_run_would_mend_is_refused(fleet: Fleet, host: str) -> None:
+    other = {"node1": "node2", "node2": "node1"}[host]
+    limited, look = (
+        cluster(fleet).limited(host),
+        watched({"node1": {"npu_driver": [DRIVER]}, "node2": {"npu_driver": [DRIVER]}}),
+    )
+    with pytest.raises(
+        SiteError, match=f"--limit: found {host}.* {other} .* npu_driver, .*use --limit {host},{other}$"
+    ):
+        planned(limited, look(limited), {}, look)
+
+
+def test_a_guest_brings_the_mates_of_its_own_drift(fleet: Fleet) -> None:
+    first, second = cluster(fleet).hosts
+    head = replace(first, wanted=first.wanted | {"ray_cluster": {"members": [{"name": "chat"}, {"name": "other"}]}})
+    third = replace(second, name="node3", wanted={"ray_cluster": {"members": [{"name": "other"}]}})
+    limited = replace(fleet, hosts=(head, second, third)).limited("node2")
+    assert [mate.name for mate in limited.mates] == ["node1", "node3"]
+    drift: dict[str, Any] = {"node2": {"npu_driver": [DRIVER]}}
+    for more, hosts in (({}, ["node2", "node1"]), ({"ray_cluster": [item("unit")]}, ["node2", "node1", "node3"])):
+        look = watched({**drift, "node1": more}, parts=("chat", "other"))
+        wide, found = planned(limited, look(limited), {}, look)
+        assert ([host.name for host in wide.hosts], list(found.guests)) == (hosts, hosts[1:])
+
+
+def test_a_guest_has_to_answer(fleet: Fleet) -> None:
+    lost = HostFault("node1", "no answer", "no answer", "Check")
+    limited, look = cluster(fleet).limited("node2"), watched({"node2": {"npu_driver": [DRIVER]}}, node1=lost)
+    with pytest.raises(Unreachable, match="node1: no answer"):
+        planned(limited, look(limited), {}, look)
+
+
+def test_tags_without_services_take_nobody_along_but_say_what_stops(fleet: Fleet) -> None:
+    limited, look = cluster(fleet).limited("node2", "npu_driver"), watched({"node2": {"npu_driver": [DRIVER]}})
+    same, found = planned(limited, look(limited), {}, look)
+    assert (same, found.guests, found.hosts) == (limited, (), ("node2",))
+    assert found.stops() == [("node2", "chat"), ("node1", "provision-chat.service")]
 
 
 def test_what_was_not_understood_is_shown(fleet: Fleet) -> None:

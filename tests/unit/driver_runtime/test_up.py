@@ -26,7 +26,7 @@ from driver.runner import RunResult
 from driver.ssh import HostFault
 from driver.terminal import Terminal
 
-from .conftest import item, seen
+from .conftest import cluster, item, seen
 
 DRIVER = {"npu_driver": [item("driver version")]}
 GREEN = (Check("node1", "r", "n", True, "", 0.0), Check("node2", "r", "n", True, "", 0.0))
@@ -201,6 +201,26 @@ def test_a_silent_service_is_not_compliant(site: Site) -> None:
     record = site.run(verify=True)
     assert record.exit_code == 6
     assert "service chat at http://192.0.2.1:8000: HTTP 500: no" in record.error
+
+
+def test_a_limit_restarts_the_whole_service_and_asks_it(
+    site: Site, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[Fleet] = []
+    monkeypatch.setattr(fleets, "load", lambda _: cluster(fleet))
+    monkeypatch.setattr(compliance, "check", lambda checks, *_: checked.append(checks) or site.checks)
+    asked: list[Fleet] = []
+    monkeypatch.setattr(chat, "ask_all", lambda answering: asked.append(answering) or site.replies)
+    mate = seen({"node1": {}})
+    mate.docs["node1"]["facts"] = {"services": {"chat": {"unit_active": True}}}
+    reboot = {"npu_driver": [item("device nodes", reboot=True)]}
+    site.observations = [seen({"node2": reboot}), mate, seen({"node1": {}, "node2": {}})]
+    record = site.run(yes=True, limit="node2")
+    assert record.exit_code == 0, record.error
+    assert [request.hosts for request in site.played] == [("node2", "node1")]
+    assert "stops meanwhile: provision-chat.service on node1" in site.err.getvalue()
+    assert [[host.name for host in part.hosts] for part in (*checked, *asked)] == [["node2"], ["node2", "node1"]]
+    assert [service.name for service in asked[0].services()] == ["chat"]
 
 
 def test_a_dry_run_changes_and_checks_nothing(site: Site) -> None:

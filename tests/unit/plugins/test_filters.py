@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from jinja2 import Environment
 
 from plugins.filter import provision as filters
+from plugins.module_utils.state import compare_ray_cluster, units
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +89,29 @@ def test_holders_of_other_cards_do_not_matter() -> None:
     assert filters.holders_of_cards(HOLDERS, "provision-", [1])["foreign"] == ["container all-of-them (pid 8)"]
 
 
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        (3, {"3"}),
+        ("/dev/davinci12", {"12"}),
+        ("0-3,5", {"0", "1", "2", "3", "5"}),
+        ("npu-1", {"1"}),
+        ("Ascend910-2, Ascend910-4", {"2", "4"}),
+        ("5-2", {"all"}),
+        ("0-500", {"all"}),
+        ("what", {"all"}),
+    ],
+)
+def test_cards_in_the_vendors_spellings_are_numbers(text: object, numbers: set[str]) -> None:
+    assert filters.card_numbers(text) == numbers
+
+
+def test_a_range_is_held_as_a_whole() -> None:
+    holder = [{"kind": "container", "name": "old", "pid": 6, "cards": ["0-3"]}]
+    assert filters.holders_of_cards(holder, "provision-", ["/dev/davinci1"])["foreign"] == ["container old (pid 6)"]
+    assert filters.holders_of_cards(holder, "provision-", ["/dev/davinci4"])["foreign"] == []
+
+
 def test_spoilt_files_are_listed_by_model() -> None:
     models = {"/m": {"bad": [{"file": "a", "reason": "short"}]}, "/whole": {"bad": []}, "/unknown": None}
     assert filters.spoilt_files(models) == {"/m": ["a"]}
@@ -114,3 +143,73 @@ def test_services_on_a_stopped_ray_node_are_restarted() -> None:
     worker = {**hosts["worker"], "ray_cluster_restarted": ["chat"]}
     assert filters.services_to_restart(both, {**hosts, "worker": worker}, "head") == ["chat"]
     assert filters.services_to_restart(both, {**hosts, "worker": worker}, "worker") == []
+
+
+def node(active_seconds: int, *items: tuple[str, bool]) -> dict[str, Any]:
+    """Return the variables of a member of the cluster chat; *items* of drift are (what, restart)."""
+    drift = [
+        {"what": what, "detail": {"name": "chat", "restart": restart, "ready_seconds": 300}} for what, restart in items
+    ]
+    ray = {"chat": {"unit_active": True, "active_seconds": active_seconds}}
+    state = {"drift": {"ray_cluster": drift}, "facts": {"ray": ray}}
+    return {"host_state": state, "ray_cluster_members": [{"name": "chat"}]}
+
+
+@pytest.mark.parametrize(
+    ("head", "worker", "restarted"),
+    [
+        (node(900), node(900), []),
+        (node(900, ("ray", True)), node(900), ["head"]),
+        (node(900, ("ray resources", True)), node(900), ["head", "worker"]),
+        (node(20, ("ray resources", False)), node(900), []),
+        (node(900, ("ray resources", True)), node(20), []),
+        (node(900, ("ray resources", True)), node(0, ("provision-ray-chat.service", False)), []),
+        (node(900, ("ray resources", True)), node(900, ("container provision-ray-chat", True)), ["worker"]),
+        (node(900, ("ray resources", True)), {"ray_cluster_members": [{"name": "chat"}]}, ["head", "worker"]),
+    ],
+    ids=[
+        "well", "head_silent", "somebody_hangs", "head_starts", "worker_starts", "worker_is_mended", "worker_hangs",
+        "worker_not_seen",
+    ],
+)  # fmt: skip
+def test_a_ray_node_is_restarted_when_nothing_else_mends_it(
+    head: dict[str, Any], worker: dict[str, Any], restarted: list[str]
+) -> None:
+    hosts = {"head": head, "worker": worker}
+    assert [name for name in hosts if filters.clusters_to_restart(list(hosts), hosts, name)] == restarted
+
+
+def test_drift_says_what_to_restart_and_what_to_put_aside() -> None:
+    items = [
+        {"detail": {"name": "chat", "restart": True}},
+        {"detail": {"name": "code", "restart": False, "drop_ins": ["/etc/x.service.d/a.conf"]}},
+        {"detail": {}},
+    ]
+    assert filters.items_to_restart(items) == ["chat"]
+    assert filters.drop_ins(items) == ["/etc/x.service.d/a.conf"]
+
+
+def test_a_unit_without_a_digest_is_not_sealed() -> None:
+    with pytest.raises(ValueError, match="no X-Provision-Digest"):
+        filters.sealed("[Unit]\nDescription=x\n")
+
+
+@pytest.mark.parametrize(("role", "template"), [("ray_cluster", "ray"), ("inference_service", "inference")])
+def test_the_units_are_sealed_by_their_templates(role: str, template: str) -> None:
+    text = (ROOT / f"roles/{role}/templates/{template}.service").read_text(encoding="utf-8")
+    engine = Environment(trim_blocks=True, keep_trailing_newline=True, autoescape=False)  # noqa: S701 - as Ansible does
+    engine.filters.update(filters.FilterModule().filters())
+    values = {
+        "name": "chat", "role": "head", "digest": "0123abcd", "argv": ["/usr/bin/docker", "run"], "container": "c",
+        "after_unit": "a.service", "kind": "docker-run", "stop_argv": ["/usr/bin/docker", "stop", "c"],
+    }  # fmt: skip
+    found = engine.from_string(text).render(item=values)
+    assert found.startswith("# Written by provision")
+    assert found.endswith("WantedBy=multi-user.target\n")
+    mark = f"X-Provision-Content={units.seal(found)}"
+    assert found.splitlines().index(mark) == found.splitlines().index("X-Provision-Digest=0123abcd") + 1
+
+
+def test_role_and_observation_wait_equally_long_for_a_ray_node() -> None:
+    variables = yaml.safe_load((ROOT / "roles/ray_cluster/vars/main.yml").read_text(encoding="utf-8"))
+    assert variables["__ray_cluster_ready_seconds"] == compare_ray_cluster.READY_SECONDS

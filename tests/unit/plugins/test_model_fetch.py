@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.converge import hub_files, model_client, model_files
+from ansible.module_utils.converge import folder_lock, hub_files, model_client, model_files
 from ansible.module_utils.converge.errors import RefusedError
 from ansible.module_utils.converge.progress import Progress
+from ansible.module_utils.state import models
 
 from plugins.modules import model_fetch
 
@@ -76,6 +77,82 @@ def test_only_the_spoilt_file_is_removed(tmp_path: Path) -> None:
     assert found["removed"] == ["model-1.safetensors"]
     assert (folder / "config.json").stat().st_ino == before
     assert (folder / "model-1.safetensors").read_bytes() == CONTENT["model-1.safetensors"]
+
+
+def test_a_file_that_was_only_touched_stays_and_the_manifest_is_renewed(tmp_path: Path, hub: list[str]) -> None:
+    model_fetch.fetch(model(tmp_path), [], 60)
+    hub.clear()
+    shard = tmp_path / "model-1.safetensors"
+    late = time.time() + 1000
+    os.utime(shard, (late, late))
+    assert [entry["file"] for entry in models.observe(str(tmp_path))["bad"]] == [shard.name]
+    before = shard.stat().st_ino
+    found = model_fetch.fetch(model(tmp_path), [shard.name], 60)
+    assert (found["removed"], found["bytes"], hub, shard.stat().st_ino) == ([], 0, [], before)
+    assert models.observe(str(tmp_path))["complete"]
+
+
+def test_a_bit_that_flipped_under_an_old_time_is_mended(tmp_path: Path, hub: list[str]) -> None:
+    model_fetch.fetch(model(tmp_path), [], 60)
+    shard = tmp_path / "model-1.safetensors"
+    times = (shard.stat().st_atime, shard.stat().st_mtime)
+    shard.write_bytes(b"W" + shard.read_bytes()[1:])
+    os.utime(shard, times)
+    assert model_fetch.fetch(model(tmp_path), [shard.name], 60)["removed"] == [shard.name]
+    assert shard.read_bytes() == CONTENT[shard.name]
+    assert len(hub) == 2
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_broken_file_that_the_hub_does_not_list_goes_and_a_sound_one_stays(tmp_path: Path) -> None:
+    model_fetch.fetch(model(tmp_path), [], 60)
+    fill(tmp_path, {"broken.json": b"{", "notes.json": b"{}", "old.safetensors.part": b"x"})
+    found = model_fetch.fetch(model(tmp_path), ["broken.json", "old.safetensors.part", "*.safetensors"], 60)
+    assert sorted(found["removed"]) == ["broken.json", "old.safetensors.part"]
+    assert (tmp_path / "notes.json").exists()
+
+
+def test_what_another_host_brought_meanwhile_is_taken_as_it_is(tmp_path: Path, hub: list[str]) -> None:
+    model_fetch.fetch(model(tmp_path), [], 60)
+    assert model_fetch.fetch(model(tmp_path), [], 60) == {}
+    assert hub == ["tiny"]
+
+
+def test_a_folder_that_somebody_else_fills_is_waited_for_with_a_limit(
+    tmp_path: Path, hub: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_lock, "POLL_SECONDS", 0.01)
+    lock = str(tmp_path / model_fetch.LOCK)
+    holder = rf"still held by {os.uname().nodename} \(pid {os.getpid()}, since 2"
+    with folder_lock.held(lock, 1, lambda _: None), pytest.raises(RefusedError, match=holder):
+        model_fetch.fetch(model(tmp_path), [], 0.05)
+    assert hub == []
+    assert model_fetch.fetch(model(tmp_path), [], 5)["files"] == len(CONTENT)
+
+
+def test_the_manifest_stands_in_for_a_hub_without_checksums(tmp_path: Path, progress: Progress) -> None:
+    fill(tmp_path)
+    silent = [{**entry, "sha256": ""} for entry in listing()]
+    good, _ = model_files.compare(str(tmp_path), silent, progress)
+    model_files.write_manifest(str(tmp_path), model(tmp_path), good)
+    (tmp_path / "config.json").write_bytes(b"[]")
+    files = model_files.with_recorded_sums(str(tmp_path), model(tmp_path), silent)
+    assert [bad["file"] for bad in model_files.compare(str(tmp_path), files, progress, ["config.json"])[1]] == [
+        "config.json"
+    ]
+    other = model_files.with_recorded_sums(str(tmp_path), model(tmp_path, revision="v2"), silent)
+    assert other == silent
+
+
+def test_a_docker_that_hangs_ends_the_fetch(
+    tmp_path: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_client, "LOG_FOLDER", str(tmp_path / "log"))
+    monkeypatch.setattr(model_client, "command", lambda *_: (124, "no answer within 60 s"))
+    with pytest.raises(RefusedError, match="docker rm --force provision-fetch-tiny: no answer within 60 s"):
+        model_client.download(model(tmp_path), progress, 60)
+    monkeypatch.setattr(model_client, "command", lambda *_: (1, "Error: No such container: provision-fetch-tiny"))
+    assert model_client.forget(model(tmp_path)) == ""
 
 
 def test_a_hub_that_gives_other_bytes_is_refused_and_they_are_deleted(
@@ -191,7 +268,7 @@ def test_the_client_runs_inside_the_engine_image() -> None:
 
 def test_a_client_that_fails_is_quoted(tmp_path: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_client, "LOG_FOLDER", str(tmp_path / "log"))
-    monkeypatch.setattr(model_client, "forget", lambda _: None)
+    monkeypatch.setattr(model_client, "forget", lambda _: "")
     monkeypatch.setattr(model_client, "docker_argv", lambda _: ["sh", "-c", "echo no route to hub; exit 3"])
     with pytest.raises(
         RefusedError, match=r"(?s)o/tiny: modelscope ended with code 3; hub http://hub:8080.*no route to hub"
@@ -205,7 +282,7 @@ def test_a_client_that_stands_still_is_ended(
     monkeypatch.setattr(model_client, "LOG_FOLDER", str(tmp_path / "log"))
     monkeypatch.setattr(model_client, "STALL_SECONDS", 0.2)
     monkeypatch.setattr(model_client, "POLL_SECONDS", 0.1)
-    monkeypatch.setattr(model_client, "forget", lambda _: None)
+    monkeypatch.setattr(model_client, "forget", lambda _: "")
     monkeypatch.setattr(model_client, "docker_argv", lambda _: ["sleep", "600"])
     with pytest.raises(RefusedError, match="brought nothing for 0 s and was ended"):
         model_client.download(model(tmp_path / "m"), progress, 60)

@@ -39,6 +39,34 @@ def test_the_reboot_comes_after_both_packages_and_before_the_runtime() -> None:
     assert last_package < names.index("reboot.yml") < names.index("ascend_docker_runtime")
 
 
+def tasks_of(playbook: str) -> list[dict[str, Any]]:
+    plays = yaml.safe_load((ROOT / f"playbooks/{playbook}.yml").read_text(encoding="utf-8"))
+    return [task for play in plays for task in play.get("tasks", [])]
+
+
+def test_a_reboot_is_refused_under_somebody_who_uses_the_cards() -> None:
+    tasks = tasks_of("reboot")
+    refusal = next(task for task in tasks if "holders_of_cards" in str(task.get("vars")))
+    assert "foreign | length == 0" in refusal["ansible.builtin.assert"]["that"]
+    assert tasks.index(refusal) < next(n for n, task in enumerate(tasks) if "ansible.builtin.reboot" in task)
+
+
+def test_no_wait_for_the_cards_is_without_a_limit() -> None:
+    calls = [task["ansible.builtin.command"]["argv"] for task in tasks_of("reboot") if "retries" in task]
+    assert len(calls) == 2
+    assert all("timeout -k 5 60" in " ".join(argv) for argv in calls)
+
+
+def test_a_teardown_is_refused_before_it_removes_anything() -> None:
+    plays = yaml.safe_load((ROOT / "playbooks/teardown.yml").read_text(encoding="utf-8"))
+    assert plays[0]["ansible.builtin.import_playbook"] == "observe.yml"
+    assert plays[1]["any_errors_fatal"]
+    refusal, stop = plays[1]["tasks"]
+    assert "foreign | length == 0" in refusal["ansible.builtin.assert"]["that"]
+    assert "managed" in stop["loop"]
+    assert all("purge" in task["when"] for task in plays[1]["tasks"])
+
+
 def test_every_role_leaves_hosts_without_drift_alone() -> None:
     for play in SITE:
         if play.get("roles"):

@@ -6,15 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from plugins.module_utils.converge import vendor, versions
+from plugins.module_utils.converge import vendor
+from plugins.module_utils.state import vendor as judge
+from plugins.module_utils.state import versions
 
 
 @pytest.fixture
 def ascend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an install path, with the driver's record inside the test's own folder."""
+    """Return an install path, with the vendor's record, log and list inside the test's own folder."""
     record = tmp_path / "install.info"
     record.write_text("UserName=somebody\n")
-    monkeypatch.setitem(vendor.KINDS, "driver", vendor.KINDS["driver"]._replace(record=str(record)))
+    (tmp_path / "base.list").write_text("/usr/local/dcmi\n")
+    monkeypatch.setattr(judge, "INSTALL_INFO", str(record))
+    monkeypatch.setattr(judge, "LOG", str(tmp_path / "install.log"))
+    monkeypatch.setattr(judge, "RUNTIME_LIST", str(tmp_path / "base.list"))
     return tmp_path / "opt"
 
 
@@ -39,6 +44,7 @@ def test_nothing_there_is_a_first_installation(ascend: Path) -> None:
     ("version", "todo"),
     [
         ("25.5.1", "none"),
+        ("25.5.1.b080", "none"),
         ("24.1.rc3", "upgrade"),
         ("25.5.1.rc1", "upgrade"),
         ("26.0.rc1", "downgrade"),
@@ -66,11 +72,32 @@ def test_files_without_a_version_are_not_whole(ascend: Path) -> None:
 
 def test_a_folder_in_place_of_the_record_is_not_whole(ascend: Path) -> None:
     put(ascend, driver__version_dot_info="Version=25.5.1\n", driver__tools__upgrade_dash_tool="x")
-    record = Path(vendor.KINDS["driver"].record)
+    record = Path(judge.INSTALL_INFO)
     record.unlink()
     record.mkdir()
     found = vendor.installed("driver", str(ascend))
     assert (found["complete"], found["record_is_folder"]) == (False, True)
+
+
+@pytest.mark.parametrize("part", ["log", "record", "tool"])
+def test_the_role_acts_wherever_host_state_sees_half_an_installation(ascend: Path, part: str) -> None:
+    put(ascend, driver__version_dot_info="Version=25.5.1\n", driver__tools__upgrade_dash_tool="x")
+    if part == "log":
+        Path(judge.LOG).write_text("[Driver] [INFO]Start time: t\n[Driver] [INFO]upgradePercentage:30%\n")
+    elif part == "record":
+        Path(judge.INSTALL_INFO).write_text("")
+    else:
+        (ascend / "driver/tools/upgrade-tool").write_text("")
+    assert not judge.product("driver", str(ascend))["complete"]
+    assert action(ascend) == "reinstall"
+
+
+def test_an_upgrade_stays_where_the_vendor_recorded_it(ascend: Path) -> None:
+    elsewhere = ascend.parent / "elsewhere"
+    Path(judge.INSTALL_INFO).write_text(f"Driver_Install_Path_Param={elsewhere}\n")
+    put(elsewhere, driver__version_dot_info="Version=25.5.0\n", driver__tools__upgrade_dash_tool="x")
+    assert action(ascend) == "upgrade"
+    assert vendor.installed("driver", str(ascend))["version_file"] == f"{elsewhere}/driver/version.info"
 
 
 def test_the_runtimes_info_file_has_a_leading_v(ascend: Path) -> None:

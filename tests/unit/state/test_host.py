@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+import time
 from pathlib import Path
 
 import pytest
 
+from plugins.filter import provision as filters
 from plugins.module_utils.state import apt, boot, commands, docker, files, host, npu, processes, units, vendor
 
 
@@ -126,6 +129,18 @@ def test_a_file_in_place_of_a_device_node_is_no_node(tmp_path: Path) -> None:
     assert npu.nodes([str(write(tmp_path, "davinci0", "")), "/dev/null"])[0]["path"] == "/dev/null"
 
 
+def test_the_lock_of_the_monitor_brings_its_folder_and_keeps_others_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(npu, "LOCK", str(tmp_path / "provision" / "npu-smi.lock"))
+    monkeypatch.setattr(npu, "LOCK_SECONDS", 0.0)
+    lock = npu._locked()
+    assert lock is not None
+    assert stat.S_IMODE((tmp_path / "provision").stat().st_mode) == 0o755
+    assert npu._locked() is None
+    os.close(lock)
+
+
 def test_pci_functions_are_found_by_id_and_by_class(tmp_path: Path) -> None:
     functions = {
         "0000:01:00.0": ("0x19e5", "0xd802", "0x120000"),
@@ -147,7 +162,7 @@ def test_pci_functions_are_found_by_id_and_by_class(tmp_path: Path) -> None:
 
 def a_driver(root: Path) -> None:
     write(root, "/usr/local/Ascend/driver/version.info", "Version=25.5.1\n")
-    write(root, "/usr/local/Ascend/driver/tools/upgrade-tool", "")
+    write(root, "/usr/local/Ascend/driver/tools/upgrade-tool", "x")
 
 
 def test_a_whole_driver_is_complete(tmp_path: Path) -> None:
@@ -164,6 +179,15 @@ def test_a_driver_without_one_of_its_files_is_not_whole(tmp_path: Path, part: st
     found = vendor.package("driver", "/usr/local/Ascend", str(tmp_path))
     assert (found["present"], found["complete"]) == (True, False)
     assert found["missing"] == [f"/usr/local/Ascend/driver/{part}"]
+
+
+def test_a_driver_was_installed_when_both_its_files_were_written(tmp_path: Path) -> None:
+    a_driver(tmp_path)
+    log = write(tmp_path, vendor.LOG, "[Driver] [t] [INFO]Start time: t\n")
+    os.utime(log, (5, 5))  # somebody's chmod of version.info is no installation
+    assert vendor.package("driver", "/usr/local/Ascend", str(tmp_path))["changed"] == 5.0
+    log.write_text("")
+    assert vendor.package("driver", "/usr/local/Ascend", str(tmp_path))["changed"] > 5.0
 
 
 def test_an_upgrade_that_was_killed_is_not_whole_whatever_version_info_says(tmp_path: Path) -> None:
@@ -195,7 +219,7 @@ def test_an_install_record_that_is_a_directory_is_not_valid(tmp_path: Path) -> N
 
 def test_the_runtime_needs_its_list_of_mounts(tmp_path: Path) -> None:
     folder = "/usr/local/Ascend/Ascend-Docker-Runtime"
-    write(tmp_path, f"{folder}/ascend-docker-runtime", "")
+    write(tmp_path, f"{folder}/ascend-docker-runtime", "x")
     write(tmp_path, f"{folder}/ascend_docker_runtime_install.info", "version=v26.1.0\narch=x86_64\n")
     found = vendor.runtime_info("/usr/local/Ascend", str(tmp_path))
     assert (found["installed"], found["complete"], found["missing"]) == ("v26.1.0", False, [vendor.RUNTIME_LIST])
@@ -254,6 +278,29 @@ def test_a_process_older_than_its_unit_is_stale(tmp_path: Path) -> None:
     assert units.describe(shown, "a.service", str(tmp_path))["stale"] == ""
 
 
+def test_an_edit_of_a_sealed_unit_is_seen(tmp_path: Path) -> None:
+    text = filters.sealed("[Unit]\nX-Provision-Digest=0123abcd\n[Service]\nExecStart=/bin/a\n") + "\n"
+    unit = write(tmp_path, "/etc/systemd/system/a.service", text)
+    assert units.describe({}, "a.service", str(tmp_path))["edited"] is False
+    unit.write_text(text.replace("/bin/a", "/bin/b"))
+    assert units.describe({}, "a.service", str(tmp_path))["edited"] is True
+    unit.write_text("[Unit]\nX-Provision-Digest=0123abcd\n")
+    assert units.describe({}, "a.service", str(tmp_path))["edited"] is False
+
+
+def test_drop_ins_of_the_unit_count_and_those_of_every_service_do_not(tmp_path: Path) -> None:
+    own = "/etc/systemd/system/a.service.d/override.conf"
+    shown = {"DropInPaths": f"/usr/lib/systemd/system/service.d/10-timeout-abort.conf {own}"}
+    assert units.describe(shown, "a.service", str(tmp_path))["drop_ins"] == [own]
+
+
+def test_how_long_a_unit_has_been_active(tmp_path: Path) -> None:
+    shown = {"ActiveState": "active", "ActiveEnterTimestampMonotonic": str(int((time.monotonic() - 42) * 1e6))}
+    assert units.describe(shown, "a.service", str(tmp_path))["active_seconds"] in {42, 43}
+    shown["ActiveState"] = "activating"
+    assert units.describe(shown, "a.service", str(tmp_path))["active_seconds"] == 0
+
+
 def test_a_command_that_hangs_or_is_absent_has_a_code() -> None:
     assert commands.run(["sleep", "5"], 0.1)[0] == commands.TIMED_OUT
     assert commands.run(["no-such-command-here"], 1)[0] == commands.NOT_FOUND
@@ -267,3 +314,12 @@ def test_files_that_are_absent_or_too_large_are_no_text(tmp_path: Path, monkeypa
     assert files.tail(str(write(tmp_path, "x", "abcd")), 2) == "cd"
     assert files.which("sh") is not None
     assert files.which("x", str(tmp_path)) is None
+
+
+def test_headers_of_the_next_kernel_are_looked_for(tmp_path: Path) -> None:
+    assert host.system(str(tmp_path))["kernel_next_headers"] is None
+    write(tmp_path, "/boot/vmlinuz-6.1.0-20-amd64", "")
+    (tmp_path / "boot/vmlinuz").symlink_to("vmlinuz-6.1.0-20-amd64")
+    assert host.system(str(tmp_path))["kernel_next_headers"] is False
+    write(tmp_path, "/lib/modules/6.1.0-20-amd64/build/Makefile", "")
+    assert host.system(str(tmp_path))["kernel_next_headers"] is True

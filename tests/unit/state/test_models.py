@@ -98,8 +98,20 @@ def test_a_deep_look_finds_a_bit_that_flipped(tmp_path: Path) -> None:
     raw = bytearray(shard.read_bytes())
     raw[-1] ^= 1
     shard.write_bytes(bytes(raw))
+    os.utime(shard, (1, 1))  # no writer leaves it like this: what a disk does
     assert models.observe(str(tmp_path))["complete"]
     assert [entry["file"] for entry in models.observe(str(tmp_path), deep=True)["bad"]] == [shard.name]
+
+
+def test_weights_that_were_written_after_they_were_verified_are_bad(tmp_path: Path) -> None:
+    whole(tmp_path)
+    (tmp_path / "model-1.safetensors").chmod(0o600)  # changes the time of the inode, not of the content
+    assert models.observe(str(tmp_path))["complete"]
+    time.sleep(0.01)
+    (tmp_path / "model-2.safetensors").touch()
+    (tmp_path / "somebodys-own.bin").touch()
+    found = models.observe(str(tmp_path))
+    assert found["bad"] == [{"file": "model-2.safetensors", "reason": "written since it was verified", "bytes": 0}]
 
 
 def test_origin_and_size_are_reported(tmp_path: Path) -> None:

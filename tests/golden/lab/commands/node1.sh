@@ -9,7 +9,9 @@ getent group HwHiAiUser || groupadd --gid 1000 HwHiAiUser
 id HwHiAiUser || useradd --create-home --uid 1000 --gid HwHiAiUser --shell /bin/bash HwHiAiUser
 lspci -Dn -d 19e5:d802   # 8 lines
 # docker_engine: 20.10.0 or newer
-apt-get install -y docker.io   # with RPM packages: docker-ce
+apt-get install -y docker.io
+#   with RPM packages: install an engine from its maker's source or archive; the role installs on Debian and its
+#   like alone, so up wants it there then, and docker: {source: present} in site.yml
 #   where /etc/docker/daemon.json exists already, merge these keys into it by hand
 [ -e /etc/docker/daemon.json ] || install -D -m 0600 /dev/stdin /etc/docker/daemon.json <<< '{"insecure-registries": ["10.77.0.2:5000"]}'
 systemctl restart docker
@@ -48,13 +50,13 @@ docker run \
   --mount type=bind,source=/data/models/tiny-qwen2,target=/model \
   --env MODELSCOPE_ENDPOINT=http://10.77.0.2:8080 \
   --env MODELSCOPE_DOMAIN=10.77.0.2:8080 \
-  quay.io/ascend/vllm-ascend:v0.23.0 modelscope download --model provision-lab/tiny-qwen2 --revision master --local_dir /model
+  quay.io/ascend/vllm-ascend:v0.23.0 modelscope download --model provision-lab/tiny-qwen2 --revision 7638d55bac17746fead22b298ba7f51bf3eff0b3 --local_dir /model
 # ray_cluster chat: the head, before the others; systemd keeps it running as provision-ray-chat.service
 #   inside runs: ray start --head --port=6379 --node-ip-address=10.77.0.11 --include-dashboard=false --disable-usage-stats --block
 docker run \
   --detach \
   --label provision.service=chat \
-  --label provision.digest=70855b326d14c18e \
+  --label provision.digest=7fedcd839b0b0f0e \
   --rm \
   --init \
   --pull never \
@@ -73,7 +75,7 @@ docker run \
   --mount type=bind,src=/usr/local/bin/npu-smi,dst=/usr/local/bin/npu-smi,readonly \
   --mount type=bind,src=/usr/local/Ascend/driver/version.info,dst=/usr/local/Ascend/driver/version.info,readonly \
   --mount type=bind,src=/etc/ascend_install.info,dst=/etc/ascend_install.info,readonly \
-  --mount type=bind,src=/data/models,dst=/data/models,readonly \
+  --mount type=bind,src=/data/models/tiny-qwen2,dst=/data/models/tiny-qwen2,readonly \
   --env VLLM_HOST_IP=10.77.0.11 \
   --env HCCL_IF_IP=10.77.0.11 \
   --env GLOO_SOCKET_IFNAME=eth0 \

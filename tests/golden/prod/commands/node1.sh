@@ -6,7 +6,9 @@ getent group HwHiAiUser || groupadd --gid 1000 HwHiAiUser
 id HwHiAiUser || useradd --create-home --uid 1000 --gid HwHiAiUser --shell /bin/bash HwHiAiUser
 lspci -Dn -d 19e5:d802   # 8 lines
 # docker_engine: 20.10.0 or newer
-apt-get install -y docker.io   # with RPM packages: docker-ce
+apt-get install -y docker.io
+#   with RPM packages: install an engine from its maker's source or archive; the role installs on Debian and its
+#   like alone, so up wants it there then, and docker: {source: present} in site.yml
 docker version
 # npu_driver: 25.0.rc1.b080; exit code 0: done, 2: done after a reboot, anything else: failed
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run http://39.171.244.84:30011/drivers/HDK%2025.0.RC1/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run
@@ -46,7 +48,7 @@ docker run \
 docker run \
   --detach \
   --label provision.service=qwen3-235b \
-  --label provision.digest=884215e7a6bb8c65 \
+  --label provision.digest=70fb5df92ce0dcf1 \
   --rm \
   --init \
   --pull never \
@@ -72,7 +74,7 @@ docker run \
   --mount type=bind,src=/usr/local/bin/npu-smi,dst=/usr/local/bin/npu-smi,readonly \
   --mount type=bind,src=/usr/local/Ascend/driver/version.info,dst=/usr/local/Ascend/driver/version.info,readonly \
   --mount type=bind,src=/etc/ascend_install.info,dst=/etc/ascend_install.info,readonly \
-  --mount type=bind,src=/data2,dst=/data2,readonly \
+  --mount type=bind,src=/data2/Qwen3-235B-A22B,dst=/data2/Qwen3-235B-A22B,readonly \
   --env VLLM_HOST_IP=192.168.0.15 \
   --env HCCL_IF_IP=192.168.0.15 \
   --env GLOO_SOCKET_IFNAME=enp67s0f0 \
