@@ -43,14 +43,13 @@ def main() -> int:
     try:
         with clones.room_for_many():
             build(layout, found, max(options.sizes))
-            table = [measure(layout, size, options.repeat) for size in options.sizes]
+            text = render([measure(layout, size, options.repeat) for size in options.sizes], options.repeat)
+        sys.stdout.write(text)
+        if options.write:
+            options.write.write_text(text, encoding="utf-8")
     finally:
         if not options.keep:
             clones.remove(found)
-    text = render(table, options.repeat)
-    sys.stdout.write(text)
-    if options.write:
-        options.write.write_text(text, encoding="utf-8")
     return 0
 
 
