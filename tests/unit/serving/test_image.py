@@ -17,7 +17,7 @@ def tree(tmp_path: Path) -> Path:
     root = tmp_path / "tree"
     (root / "package/tests").mkdir(parents=True)
     (root / "package/module.py").write_text("VALUE = 1\n", encoding="ascii")
-    (root / "package/tests/test_module.py").write_text("assert True\n", encoding="ascii")
+    (root / "package/tests/test_module.py").write_text("x = 1\n", encoding="ascii")
     (root / "package/link").symlink_to("module.py")
     (root / "package/run").write_text("#!/bin/sh\n", encoding="ascii")
     (root / "package/run").chmod(0o755)
