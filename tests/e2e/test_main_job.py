@@ -28,8 +28,8 @@ ROLES = [
     "ray_cluster",
     "inference_service",
 ]
-# The brackets keep the shell that looks for it from finding itself.
 PACE = Path("/var/lib/davinci-sim/pace")  # of the vendor's stand-in: a factor on the time that installations take
+# The brackets keep the shell that looks for it from finding itself.
 INSTALLER = '"npu-driver.*[.]run"'
 
 
