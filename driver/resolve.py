@@ -166,13 +166,14 @@ class Resolver:
         return source.model_copy(update={"key_file": key})
 
     def docker(self) -> ResolvedDocker:
-        """Return the container engine; registries without TLS become a key of its daemon.json."""
-        given, insecure = self.site.docker, list(self.site.mirrors.insecure_registries)
-        own = {"insecure-registries": insecure} if insecure else {}
+        """Return the container engine; registries without TLS join what its daemon_options say of them."""
+        given, key = self.site.docker, "insecure-registries"
+        named = given.daemon_options.get(key, [])
+        insecure = dict.fromkeys([*self.site.mirrors.insecure_registries, *(named if isinstance(named, list) else [])])
         return ResolvedDocker(
             source=given.source,
             version_min=self.shelf.release.docker.version_min,
-            daemon_options=own | given.daemon_options,
+            daemon_options=given.daemon_options | ({key: list(insecure)} if insecure else {}),
             users=given.users,
         )
 

@@ -179,6 +179,12 @@ def test_settings_that_once_were_right_are_left_out_with_a_warning(workshop: Wor
         assert start in warning
 
 
+def test_registries_without_tls_are_those_of_both_places(workshop: Workshop) -> None:
+    site = workshop.load(put(docker={"daemon_options": {"insecure-registries": ["192.0.2.7:5000"], "debug": True}}))
+    expected = {"insecure-registries": ["10.77.0.2:5000", "192.0.2.7:5000"], "debug": True}
+    assert site.docker.daemon_options == expected
+
+
 def test_recommendation_taken_away_leaves_the_default(workshop: Workshop) -> None:
     site = workshop.load(put(services__0__arguments={"gpu-memory-utilization": None}), base="prod")
     assert "--gpu-memory-utilization" not in site.service("qwen3-235b").argv
