@@ -3,12 +3,13 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 PROVISION := .venv/bin/provision
 STAMP := .venv/.ready
+TOOLS := .venv/.lanes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test unit e2e lint bench clean
+.PHONY: help setup lab test test-all unit e2e situations lanes lint bench clean
 
 help: ## show this help
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 $(STAMP): requirements.txt tests/requirements.txt pyproject.toml tests/lab/setup.sh
 	bash tests/lab/setup.sh
@@ -22,12 +23,26 @@ lab: setup ## the main job: two bare simulated servers to one served token
 unit: setup ## the tests that need no host
 	$(PYTHON) -m pytest -q -n 2
 
-e2e: setup ## the main job and its faults on the simulated site
-	$(PYTHON) -m pytest -v -x tests/e2e
+$(TOOLS): $(STAMP)
+	bash tests/lab/setup.sh lanes
+	touch $@
 
-test: setup ## all tests: fast ones first, then the simulated site
+e2e: setup ## the main job and its faults on the simulated site
+	bash tests/run.sh e2e
+
+situations: $(TOOLS) ## what an operator meets, as data in tests/situations: each on a host of the simulated site
+	bash tests/run.sh situations
+
+lanes: $(TOOLS) ## every system, card and Python of tests/lab/lanes.yml through the life of a host
+	bash tests/run.sh lanes
+
+test: $(TOOLS) ## all tests: fast ones first, then the simulated site, except the slow lanes
 	$(PYTHON) -m pytest -q -n 2
-	bash tests/e2e/run.sh
+	bash tests/run.sh e2e situations lanes
+
+test-all: $(TOOLS) ## all tests, with the lanes that emulate another processor or a whole machine
+	$(PYTHON) -m pytest -q -n 2
+	bash tests/run.sh e2e situations lanes slow
 
 lint: setup ## ansible-lint (production), yamllint, ruff, mypy --strict: zero findings
 	.venv/bin/ruff check .

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictBool
+from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from driver.engine_models import EngineArgument, Natural, Positive, Words
-from driver.site import Sha256, Spec
+from driver.site_values import Matching, Sha256, Spec, Url
 
 Arch = Literal["x86_64", "aarch64", "noarch"]
 
 
 class Product(Spec):
-    """One product of an accelerator; HBM as software sees it, in MiB per chip."""
+    """One product of an accelerator; memory as software sees it, in MiB per chip.
+
+    *chips_per_card* is given where it is another one than the family's.
+    """
 
     hbm_mib: Positive
+    chips_per_card: Positive | None = None
 
 
 class DeviceNodes(Spec):
@@ -52,18 +56,33 @@ class VisibleDevices(Spec):
     process: str
 
 
+class NetworkRule(Spec):
+    """How the network addresses of a server's chips have to lie; *ipv6* where the chips take such addresses, too."""
+
+    rule: Literal["one-subnet", "four-subnets", "split-cards"]
+    ipv6: StrictBool = False
+
+
+PciPair = Annotated[
+    str, AfterValidator(Matching(r"[0-9a-f]{4}:[0-9a-f]{4}", "two PCI ids such as 19e5:d802, in small letters"))
+]
+
+
 class Accelerator(Spec):
-    """One family of accelerators."""
+    """One family of accelerators: the device id tells the generation, *boards* the product by its subsystem ids."""
 
     name: str
     title: str
     vendor: str
     generation: str
     package_family: str
-    pci_ids: Words
+    pci_ids: tuple[PciPair, ...]
+    boards: dict[PciPair, str] = Field(default_factory=dict)
     smi_name_pattern: str
     monitor: str
     chips_per_server_max: Positive
+    chips_per_card: Positive = 1
+    network: NetworkRule | None = None
     products: dict[str, Product]
     device_nodes: DeviceNodes
     mounts: Mounts
@@ -71,6 +90,10 @@ class Accelerator(Spec):
     visible_devices: VisibleDevices
     ray_resource: str
     image_suffix: str
+
+    def chips_of(self, product: str) -> int:
+        """Return how many chips a card of *product* has."""
+        return self.products[product].chips_per_card or self.chips_per_card
 
 
 class ModelSource(Spec):
@@ -107,6 +130,12 @@ class Model(Spec):
     arguments: dict[str, tuple[EngineArgument, ...]] = Field(default_factory=dict)
 
 
+class Archive(Spec):
+    """What is inside of a signed delivery: X.zip with X.zip.cms and X.zip.crl; X.zip holds the file *run*."""
+
+    run: str
+
+
 class PackageFile(Spec):
     """One file; without *url* it lies below the release's base_url, without *sha256* the site must give it."""
 
@@ -114,6 +143,14 @@ class PackageFile(Spec):
     url: str | None = None
     sha256: Sha256 | None = None
     size: Natural = 0
+    archive: Archive | None = None
+
+    @model_validator(mode="after")
+    def _archives_are_zips(self) -> Self:
+        """Refuse a .zip that does not say what is inside, and what says so and is none."""
+        if self.file.endswith(".zip") != (self.archive is not None):
+            raise ValueError("archive: {run: NAME} for a file that ends with .zip, and for no other")
+        return self
 
 
 class Package(Spec):
@@ -134,9 +171,11 @@ class Family(Spec):
 
 
 class DockerNeeds(Spec):
-    """The oldest container engine that the set works with."""
+    """The oldest container engine that the set works with; where Docker's own packages and archive are."""
 
     version_min: str
+    repository: Url | None = None
+    static: Package | None = None
 
 
 class HostNeeds(Spec):

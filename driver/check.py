@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from driver import fleet as fleets
 from driver import runs
 from driver.compliance import check as run_suite
@@ -10,14 +12,24 @@ from driver.terminal import Terminal
 from driver.units import count
 
 
-def check(name: str, limit: str | None, tags: str | None, words: str | None, terminal: Terminal) -> Record:
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the command line asks of `check`; `words` is pytest's -k, `deep` adds the pings between all ports."""
+
+    limit: str | None = None
+    tags: str | None = None
+    words: str | None = None
+    deep: bool = False
+
+
+def check(name: str, scope: Scope, terminal: Terminal) -> Record:
     """Check the site and return the record, red or green; the caller turns red into the exit code."""
-    fleet = fleets.load(name).limited(limit, tags)
+    fleet = fleets.load(name).limited(scope.limit, scope.tags)
     run = runs.start("check", fleet.name)
     terminal.say(f"checking {count(len(fleet.hosts), 'host')} of site {fleet.name} …")
     record = Record(run, fleet)
     with recorded(record):
         with run.stage("check"):
-            record.check = run_suite(fleet, run.folder, words)
+            record.check = run_suite(fleet, run.folder, scope.words, deep=scope.deep)
         record.check.require_good()
     return record

@@ -56,12 +56,13 @@ def up(as_json: bool, **given: Any) -> int:
 @LIMIT
 @TAGS
 @click.option("-k", "words", metavar="EXPRESSION", help="Only checks whose name fits, as in pytest -k.")
+@click.option("--deep", is_flag=True, help="Also ping between the ports of all cards; takes longer.")
 @JSON
-def check(limit: str | None, tags: str | None, words: str | None, as_json: bool) -> int:
+def check(as_json: bool, **given: Any) -> int:
     """Prove that the site is what its file says; independent of the roles. Exit code 6 when it is not."""
     from driver import check as verb
 
-    return _report(verb.check(site_name(), limit, tags, words, terminal()), as_json)
+    return _report(verb.check(site_name(), verb.Scope(**given), terminal()), as_json)
 
 
 @click.command(short_help="Show the site as it is now.")
@@ -89,7 +90,7 @@ def status(limit: str | None, as_json: bool) -> int:
 def rebuild(yes: bool, as_json: bool) -> int:
     """Remove what `down --purge` removes and bring the site up again, timed.
 
-    Docker, the build tools, the package sources, the account, the models and downloaded files stay on the hosts.
+    The packages of the distribution, the account and the models stay on the hosts.
     """
     from driver import rebuild as verb
 
@@ -99,18 +100,19 @@ def rebuild(yes: bool, as_json: bool) -> int:
 @click.command()
 @on_site
 @LIMIT
-@click.option("--purge", is_flag=True, help="Remove images, runtime, firmware and driver, too.")
+@click.option("--purge", is_flag=True, help="Remove everything that `up` brought, but for packages and the account.")
+@click.option("--models", is_flag=True, help="Remove the models, too.")
 @YES
 @JSON
-def down(limit: str | None, purge: bool, yes: bool, as_json: bool) -> int:
+def down(as_json: bool, **given: Any) -> int:
     """Stop the services of the site and remove their units and containers.
 
-    With --purge the engine's images, the container runtime, the firmware and the driver are removed, too. Docker with
-    its settings, the build tools, the package sources, the account, the models and downloaded files stay in any case.
+    With --purge also images, obsutil, the container runtime, the network settings of the cards, firmware, driver, and
+    what the site set of Docker and of the system. Packages of the distribution and the account stay in any case.
     """
     from driver import down as verb
 
-    return _report(verb.down(site_name(), verb.Ending(limit, purge, yes), terminal()), as_json)
+    return _report(verb.down(site_name(), verb.Ending(**given), terminal()), as_json)
 
 
 def _report(record: Record, as_json: bool) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from driver import commands_host as by_hand
 from driver.containers import DOCKER
 from driver.resolved import (
     HostModel,
@@ -15,20 +16,13 @@ from driver.resolved import (
     RayMember,
     ResolvedHost,
     ResolvedImage,
-    ResolvedPackage,
     ResolvedSite,
 )
 from driver.site import AptSource
 
-_DOWNLOADS: Final = "/var/cache/provision"
 _INSIDE: Final = "/model"
 _QUESTION: Final = "Who are you?"
 _TOKENS: Final = 64
-_ENGINE: Final = (
-    "apt-get install -y docker.io",
-    "#   with RPM packages: install an engine from its maker's source or archive; the role installs on Debian and its",
-    "#   like alone, so up wants it there then, and docker: {source: present} in site.yml",
-)
 
 
 def commands(site: ResolvedSite) -> dict[str, list[str]]:
@@ -38,8 +32,8 @@ def commands(site: ResolvedSite) -> dict[str, list[str]]:
 
 def _host(site: ResolvedSite, host: ResolvedHost) -> list[str]:
     lines = [f"# {host.name}: {host.address}, {host.arch}, {host.count} x {host.product}; everything as root"]
-    lines += _baseline(site, host) + _docker(site) + _driver(site, host) + _runtime(site, host)
-    lines += _obsutil(site.obsutil) if site.obsutil else []
+    lines += _baseline(site, host) + by_hand.docker(site, host) + by_hand.driver(site, host)
+    lines += _network(host) + by_hand.runtime(site, host) + by_hand.obsutil(site, host)
     for image in host.images:
         lines += _image(image)
     for model in host.models:
@@ -58,7 +52,7 @@ def _baseline(site: ResolvedSite, host: ResolvedHost) -> list[str]:
     ids = f"--uid {account.uid} --gid {account.group} --shell {needs.account_shell}"
     return [
         "# host_baseline: what the vendor's installers look for; the account needs a shell that lets it in",
-        *(line for source in site.apt for line in _apt(source)),
+        *(line for source in host.apt for line in _apt(source)),
         f"apt-get update && apt-get install -y {packages}{headers if needs.kernel_headers else ''}",
         f"#   with RPM packages: dnf install -y {packages}{headers_rpm if needs.kernel_headers else ''}",
         f"getent group {account.group} || groupadd --gid {account.gid} {account.group}",
@@ -80,77 +74,15 @@ def _apt(source: AptSource) -> list[str]:
     ]
 
 
-def _docker(site: ResolvedSite) -> list[str]:
-    options = shlex.quote(json.dumps(site.docker.daemon_options))
-    daemon = [
-        "#   where /etc/docker/daemon.json exists already, merge these keys into it by hand",
-        f"[ -e /etc/docker/daemon.json ] || install -D -m 0600 /dev/stdin /etc/docker/daemon.json <<< {options}",
-        "systemctl restart docker",
-    ]
-    present = site.docker.source == "present"
-    return [
-        f"# docker_engine: {site.docker.version_min} or newer",
-        *(["#   it is to be there already"] if present else _ENGINE),
-        *(daemon if site.docker.daemon_options else []),
-        *(f"usermod --append --groups docker {user}" for user in site.docker.users),
-        "docker version",
-    ]
-
-
-def _fetch(package: ResolvedPackage) -> list[str]:
-    target = f"{_DOWNLOADS}/{package.file}"
-    return [
-        f"mkdir -p {_DOWNLOADS} && curl -fL -o {target} {shlex.quote(package.url)}",
-        f"echo {shlex.quote(f'{package.sha256}  {target}')} | sha256sum --check",
-    ]
-
-
-def _driver(site: ResolvedSite, host: ResolvedHost) -> list[str]:
-    driver, firmware, tool = host.driver, host.firmware, f"{site.install_path}/driver/tools/upgrade-tool"
-    return [
-        f"# npu_driver: {driver.version}; exit code 0: done, 2: done after a reboot, anything else: failed",
-        *_fetch(driver),
-        _install(driver, "--nox11 --full --quiet --install-for-all"),
-        "#   over a working driver: firmware first, both with: --nox11 --upgrade --quiet in place of the other options",
-        f"# npu_firmware: {firmware.version}",
-        *_fetch(firmware),
-        _install(firmware, "--nox11 --full --quiet"),
-        "# one reboot for both; then wait until every card answers",
-        "systemctl reboot",
-        f"{tool} --device_index -1 --boot_status   # boot status:16, {host.count} times",
-        f"{host.accelerator.monitor} info   # {host.count} chips, Health OK",
-        f"cat {site.install_path}/driver/version.info {site.install_path}/firmware/version.info",
-        f"ls -l {' '.join((*host.device_nodes, *host.accelerator.device_nodes.control))}",
-    ]
-
-
-def _install(package: ResolvedPackage, options: str) -> str:
-    """Return the call of an installer: with a time limit, and without an input that a prompt could loop on."""
-    return f"timeout {package.install_timeout_seconds} bash {_DOWNLOADS}/{package.file} {options} < /dev/null"
-
-
-def _runtime(site: ResolvedSite, host: ResolvedHost) -> list[str]:
-    package = host.docker_runtime
-    answer = "#   it asks for its licence, which the site accepts: no answer would loop for ever"
-    call = f"timeout {package.install_timeout_seconds} bash {_DOWNLOADS}/{package.file} --install"
-    return [
-        f"# ascend_docker_runtime: {package.version}, into {site.install_path}/Ascend-Docker-Runtime",
-        *_fetch(package),
-        *([answer] if package.eula else []),
-        f"printf 'Y\\n' | {call}" if package.eula else f"{call} < /dev/null",
-        "systemctl daemon-reload && systemctl restart docker",
-        "docker info | grep -i 'default runtime'",
-    ]
-
-
-def _obsutil(package: ResolvedPackage) -> list[str]:
-    return [
-        f"# obsutil {package.version} (optional); it asks for the keys and keeps them in ~/.obsutilconfig",
-        *_fetch(package),
-        f"mkdir -p /opt/obsutil && tar -xzf {_DOWNLOADS}/{package.file} -C /opt/obsutil --strip-components=1",
-        "install -m 0755 /opt/obsutil/obsutil /usr/local/bin/obsutil",
-        "obsutil config -interactive",
-    ]
+def _network(host: ResolvedHost) -> list[str]:
+    """Return how the ports of the chips get their addresses until the next boot; the role writes hccn.conf for good."""
+    lines = []
+    for port in host.npu_network:
+        tool = f"hccn_tool -i {port.device}"
+        lines.append(f"{tool} -ip -s address {port.address} netmask {port.netmask}")
+        lines += [f"{tool} -gateway -s gateway {port.gateway}"] if port.gateway else []
+        lines += [f"{tool} -netdetect -s address {port.netdetect}"] if port.netdetect else []
+    return ["# npu_network: the ports of the chips", *lines] if lines else []
 
 
 def _image(image: ResolvedImage) -> list[str]:

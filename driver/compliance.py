@@ -43,13 +43,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What the suite found; `unchecked` are hosts of the site that no check has seen."""
+    """What the suite found; `unchecked` are hosts of the site that no check has seen, `mesh` is who reaches whom."""
 
     checks: tuple[Check, ...]
     unreachable: dict[str, str]
     unchecked: tuple[str, ...]
     broken: str = ""
     hosts: tuple[str, ...] = field(default=())
+    mesh: dict[str, Any] | None = None
 
     @property
     def failed(self) -> list[Check]:
@@ -90,6 +91,7 @@ class CheckResult:
             "unreachable": self.unreachable,
             "unchecked": list(self.unchecked),
             "broken": self.broken,
+            "mesh": self.mesh,
             "checks": [
                 {
                     "host": check.host,
@@ -104,8 +106,8 @@ class CheckResult:
         }
 
 
-def check(fleet: Fleet, folder: Path, words: str | None = None) -> CheckResult:
-    """Run the suite for the hosts and roles of *fleet*; *words* is pytest's -k.
+def check(fleet: Fleet, folder: Path, words: str | None = None, *, deep: bool = False) -> CheckResult:
+    """Run the suite for the hosts and roles of *fleet*; *words* is pytest's -k, *deep* also runs what takes long.
 
     Leaves junit.xml, check.json and check.log in *folder*. Raises UsageError when no check fits *words*.
     """
@@ -114,9 +116,9 @@ def check(fleet: Fleet, folder: Path, words: str | None = None) -> CheckResult:
     with log.open("w", encoding="utf-8") as out:
         log.chmod(0o600)
         code = subprocess.run(
-            _command(fleet, folder, raw, words),
+            [*_command(fleet, folder, raw, words), *(["--deep"] if deep else [])],
             cwd=paths.ROOT,
-            env=_environment(),
+            env=_environment() | fleet.secrets.environment(()),
             stdout=out,
             stderr=subprocess.STDOUT,
             check=False,
@@ -178,7 +180,8 @@ def _result(fleet: Fleet, raw: Path, code: int, log: Path, *, narrowed: bool) ->
     unchecked = () if narrowed and checks else missing(names, seen)
     red = bool(unreachable) or any(not check.passed for check in checks)
     well = code == 0 or (code == PYTEST_FAILED and red)
-    return CheckResult(checks, unreachable, unchecked, "" if well else f"{ended}; {look}", names)
+    mesh = document.get("mesh")
+    return CheckResult(checks, unreachable, unchecked, "" if well else f"{ended}; {look}", names, mesh)
 
 
 def missing(wanted: Iterable[str], seen: set[str]) -> tuple[str, ...]:

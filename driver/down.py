@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from driver import fleet as fleets
-from driver import lock, paths, runs
+from driver import host_python, lock, paths, runs
 from driver.observe import observe
 from driver.record import Record, recorded
 from driver.request import Request
 from driver.terminal import Terminal
 
 PLAYBOOK = "teardown.yml"
-STAYS = "; Docker, the build tools, the package sources, the account and the models stay"
+STOP = "stop the services and remove their units and containers"
+PURGE = (
+    f"{STOP}, and remove images, obsutil, the container runtime, the network settings of the cards, firmware, driver, "
+    "our settings of Docker and of the system, and the package sources that we named"
+)
+STAYS = "the packages of the distribution, the account and what Docker holds of others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,7 @@ class Ending:
 
     limit: str | None = None
     purge: bool = False
+    models: bool = False
     yes: bool = False
 
 
@@ -46,20 +52,26 @@ def take_down(record: Record, ending: Ending, terminal: Terminal, leash: Path) -
 
     hosts = tuple(host.name for host in record.fleet.hosts)
     with record.run.stage("observe"):
-        observe(record.fleet).require_all()
-    what = (
-        "stop the services and remove containers, images, runtime, firmware and driver"
-        if ending.purge
-        else "stop the services"
-    )
-    terminal.say(f"down will {what} on {', '.join(hosts)}{STAYS if ending.purge else ''}")
+        seen = observe(record.fleet)
+        seen.require_all()
+        host_python.require(seen.docs, hosts)
+    terminal.say(f"down will {_what(ending)}, on {', '.join(hosts)}")
     for mate in record.fleet.mates:
         shared = mate.clusters() & {name for host in record.fleet.hosts for name in host.clusters()}
         terminal.say(f"warning: {mate.name} keeps its part of {', '.join(sorted(shared))}, which cannot answer then")
     if not ending.yes:
         terminal.confirm("Go on?")
     with record.run.stage("down"):
-        request = Request(PLAYBOOK, leash, hosts, extra_vars={"purge": ending.purge})
+        chosen = {"purge": ending.purge, "purge_models": ending.models}
+        request = Request(PLAYBOOK, leash, hosts, removes=True, extra_vars=chosen)
         result = play(record.fleet, request, record.run, terminal)
     record.results.append(result)
     require_good(result)
+
+
+def _what(ending: Ending) -> str:
+    """Return what is removed and what stays, as the rest of a sentence."""
+    models = " and the models" if ending.models else ""
+    if not ending.purge:
+        return f"{STOP}{models}"
+    return f"{PURGE}{models}; {STAYS}{'' if ending.models else ' and the models'} stay"

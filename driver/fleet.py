@@ -10,12 +10,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from driver import paths
 from driver.errors import SiteError
+from driver.vaults import Secrets
 
 LOG = logging.getLogger(__name__)
 Wanted = dict[str, Any]
@@ -29,6 +31,7 @@ class FleetHost:
     """One host: its name in the inventory, where it is, its roles in play order and what it must be.
 
     A *guest* is one that --limit left out and that comes along, with the serving roles only, for its Ray cluster.
+    *generation* is that of its cards.
     """
 
     name: str
@@ -36,6 +39,7 @@ class FleetHost:
     roles: tuple[str, ...]
     wanted: Wanted
     guest: bool = False
+    generation: str = ""
 
     def clusters(self) -> set[str]:
         """Return the names of the services whose Ray cluster this host is a part of."""
@@ -72,6 +76,8 @@ class Fleet:
     hosts: tuple[FleetHost, ...]
     warnings: tuple[str, ...] = ()
     mates: tuple[FleetHost, ...] = ()
+    secrets: Secrets = field(default_factory=partial(Secrets, Path()))
+    reboot_batches: tuple[int, ...] = (1, 10)
 
     @property
     def ssh_config(self) -> Path:
@@ -168,9 +174,20 @@ def _resolved(name: str, folder: Path, memory: Path) -> Fleet:
     site = resolve.load(name)
     render.render(site, write=True)
     python = site.connection.python
-    hosts = [{"name": host.name, "address": str(host.address), "roles": list(host.roles)} for host in site.hosts]
-    known = {"name": site.name, "rendered": str(site.rendered), "python": python, "hosts": hosts}
+    hosts = [
+        {
+            "name": host.name,
+            "address": str(host.address),
+            "roles": list(host.roles),
+            "generation": host.accelerator.generation,
+        }
+        for host in site.hosts
+    ]
+    known: dict[str, Any] = {"name": site.name, "rendered": str(site.rendered), "python": python, "hosts": hosts}
     known["warnings"] = list(site.warnings)
+    known["secrets"] = site.secrets
+    known["vault"] = site.vault.model_dump() if site.vault else None
+    known["reboot_batches"] = [site.npu.reboot.canary, site.npu.reboot.batch]
     draft = memory.with_suffix(".new")
     draft.write_text(json.dumps({"stamp": _stamp(folder), "site": known}), encoding="utf-8")
     draft.replace(memory)
@@ -185,10 +202,20 @@ def _fleet(folder: Path, site: dict[str, Any]) -> Fleet:
             host["address"],
             tuple(host["roles"]),
             json.loads((rendered / "wanted" / f"{host['name']}.json").read_text(encoding="utf-8")),
+            generation=host["generation"],
         )
         for host in site["hosts"]
     )
-    return Fleet(site["name"], folder, rendered, site["python"], hosts, tuple(site.get("warnings", ())))
+    return Fleet(
+        site["name"],
+        folder,
+        rendered,
+        site["python"],
+        hosts,
+        warnings=tuple(site["warnings"]),
+        secrets=Secrets(folder, site["secrets"], site["vault"]),
+        reboot_batches=tuple(site["reboot_batches"]),
+    )
 
 
 def _remembered(memory: Path) -> dict[str, Any] | None:

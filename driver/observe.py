@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from driver.becoming import as_root
 from driver.errors import Unreachable
 from driver.fleet import Fleet
 from driver.hostprogram import build_program
@@ -39,8 +40,8 @@ def observe(
 ) -> Observation:
     """Return the state of every host of *fleet*; *done* hears each host's name as it answers."""
     began = time.monotonic()
-    command = ("sudo", "-n", fleet.python, *FROM_STDIN)
-    jobs = {host.name: Job(command, build_program(host.wanted).encode()) for host in fleet.hosts}
+    command, before = as_root((fleet.python, *FROM_STDIN), fleet.secrets.become())
+    jobs = {host.name: Job(command, before + build_program(host.wanted).encode()) for host in fleet.hosts}
     answers = fan_out(fleet.ssh_config, jobs, limit_seconds, (lambda answer: done(answer.host)) if done else None)
     docs: dict[str, Doc] = {}
     faults: dict[str, HostFault] = {}

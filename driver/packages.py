@@ -9,7 +9,7 @@ from driver.catalog_models import Package, PackageFile, Release
 from driver.errors import SiteError
 from driver.faults import listed, suggestion
 from driver.findings import Findings
-from driver.resolved import ResolvedPackage
+from driver.resolved_parts import ResolvedPackage
 from driver.site import Site
 
 
@@ -41,6 +41,7 @@ class Shelf:
             size=entry.size,
             eula=package.eula,
             install_timeout_seconds=package.install_timeout_seconds,
+            archive={"run": entry.archive.run} if entry.archive else {},
         )
 
     def need(self, package: Package, arch: str) -> ResolvedPackage:
@@ -50,17 +51,27 @@ class Shelf:
             raise SiteError(map(str, self.found.faults))
         return picked
 
-    def pick_obsutil(self) -> None:
+    def pick_obsutil(self, arch: str) -> None:
         """Ask for the object storage client, which a release may lack."""
         if self.release.obsutil is None:
             found = f"true, but release {self.release.name} has none"
             self.found.refuse(("obsutil", "enabled"), found, "a release that has it", "write false")
         else:
-            self.pick("obsutil", self.release.obsutil, self.site.hosts[0].arch)
+            self.pick("obsutil", self.release.obsutil, arch)
+
+    def pick_static(self, arch: str) -> None:
+        """Ask for Docker's own archive, which a release may lack."""
+        if self.release.docker.static is None:
+            found = f"static, but release {self.release.name} names no archive of Docker"
+            advice = "write distribution or docker, or add docker.static to the release"
+            self.found.refuse(("docker", "source"), found, "a release that has one", advice)
+        else:
+            self.pick("docker", self.release.docker.static, arch)
 
     def check_names(self) -> None:
         """Note every checksum whose file is none of the release."""
-        packages = [self.release.docker_runtime, *([self.release.obsutil] if self.release.obsutil else [])]
+        optional = (self.release.obsutil, self.release.docker.static)
+        packages = [self.release.docker_runtime, *(package for package in optional if package is not None)]
         packages += [package for part in self.release.families.values() for package in (part.driver, part.firmware)]
         known = sorted({entry.file for package in packages for entry in package.files.values()})
         for name in self.site.checksums:
@@ -71,7 +82,19 @@ class Shelf:
 
     def _checksum(self, entry: PackageFile) -> str:
         given = self.site.checksums.get(entry.file)
-        if given is None and entry.sha256 is None:
+        signed = entry.archive is not None and self.site.npu.signature is not None
+        if given is None and entry.sha256 is None and signed:
+            return ""
+        if given is None and entry.sha256 is None and entry.archive is not None:
+            found = f"nothing, and {entry.file} is a signed archive without a known SHA-256"
+            advice = (
+                "name the vendor's root certificates and revocation lists as npu.signature.root_certificates and "
+                f"npu.signature.revocation_lists, or add `{entry.file}: SUM` to checksums"
+            )
+            self.found.refuse(
+                ("npu", "signature"), found, "one of the two, to tell that the file is the vendor's", advice
+            )
+        elif given is None and entry.sha256 is None:
             expected = f"its SHA-256, because release {self.release.name} knows none"
             advice = f"add `{entry.file}: SUM` to checksums, with the SUM that `sha256sum {entry.file}` prints"
             self.found.refuse(("checksums",), f"none for {entry.file}", expected, advice)

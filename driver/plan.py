@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from driver.cards import cards
 from driver.fleet import Fleet, FleetHost
 
 if TYPE_CHECKING:
@@ -40,7 +42,9 @@ class Change:
 class Plan:
     """Every change of a site, in the order in which it would be made.
 
-    *guests* are hosts that --limit left out and that come along with their services.
+    *guests* are hosts that --limit left out and that come along with their services. *batches* are the numbers of
+    hosts that are rebooted together, the last one again and again; *cards* are hosts with what cards they have,
+    *remarks* hosts with what else is worth a word.
     """
 
     site: str
@@ -50,6 +54,9 @@ class Plan:
     minutes: int
     interrupted: tuple[tuple[str, str], ...] = ()
     guests: tuple[str, ...] = ()
+    batches: tuple[int, ...] = ()
+    cards: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
 
     @property
     def roles(self) -> list[str]:
@@ -67,6 +74,10 @@ class Plan:
         """Return the hosts that would be rebooted, each once however many changes ask for it."""
         asking = {change.host for change in self.changes if change.reboot}
         return [host for host in self.hosts if host in asking]
+
+    def reboot_batches(self) -> list[list[str]]:
+        """Return the hosts that are rebooted together, in order; a batch begins when the one before is back."""
+        return _batches(self.reboots, self.batches)
 
     @property
     def bytes(self) -> int:
@@ -88,16 +99,22 @@ class Plan:
             "site": self.site,
             "drift": bool(self.changes),
             "hosts": {
-                host: {"reboot": host in self.reboots, "changes": [asdict(change) for change in self.of(host)]}
+                host: {
+                    "reboot": host in self.reboots,
+                    "cards": [text for name, text in self.cards if name == host],
+                    "changes": [asdict(change) for change in self.of(host)],
+                }
                 for host in self.hosts
             },
             "roles": self.roles,
             "reboots": self.reboots,
+            "reboot_batches": self.reboot_batches(),
             "guests": list(self.guests),
             "stops": [{"host": host, "name": name} for host, name in self.stops()],
             "bytes": self.bytes,
             "minutes": self.minutes,
             "not_understood": [{"host": host, "text": text} for host, text in self.not_understood],
+            "remarks": [{"host": host, "text": text} for host, text in self.remarks],
         }
 
 
@@ -116,7 +133,26 @@ def build(fleet: Fleet, seen: Observation, seconds_of_role: Mapping[str, float])
     names = tuple(host.name for host in fleet.hosts)
     guests = tuple(host.name for host in fleet.hosts if host.guest)
     interrupted = tuple(_interrupted(fleet, disturbed(fleet, changes), seen))
-    return Plan(fleet.name, names, tuple(changes), texts, _minutes(changes, seconds_of_role), interrupted, guests)
+    return Plan(
+        fleet.name,
+        names,
+        tuple(changes),
+        texts,
+        _minutes(changes, seconds_of_role, fleet.reboot_batches),
+        interrupted,
+        guests,
+        fleet.reboot_batches,
+        tuple((host.name, text) for host in fleet.hosts for text in cards(host, seen.docs.get(host.name, {}))),
+        tuple(_remarks(seen)),
+    )
+
+
+def _remarks(seen: Observation) -> Iterator[tuple[str, str]]:
+    """Yield host and text of what is worth a word and no drift; what the cards are stands among the cards."""
+    for host, document in seen.docs.items():
+        for remark in document.get("facts", {}).get("remarks", []):
+            if remark["area"] != BOARD:
+                yield host, f"{remark['area']}: {remark['text']}"
 
 
 def disturbed(fleet: Fleet, changes: Iterable[Change]) -> set[str]:
@@ -155,14 +191,29 @@ def _change(host: str, role: str, item: dict[str, Any]) -> Change:
 
 
 CLUSTER = "ray_cluster"
+BOARD = "board"
 # What one role took on the hosts that were measured; a site's own last runs replace these first guesses.
 FIRST_GUESS_SECONDS = 60.0
 REBOOT_SECONDS = 240.0
 BYTES_PER_SECOND = 50e6  # what a link of 1 Gbit/s carries, shared with other work
 
 
-def _minutes(changes: list[Change], seconds_of_role: Mapping[str, float]) -> int:
-    """Return an estimate: hosts work side by side, roles one after another, a download at the assumed rate."""
+def _batches(hosts: list[str], sizes: Sequence[int]) -> list[list[str]]:
+    """Return *hosts* cut into pieces of *sizes*, the last of which holds for all further ones."""
+    found: list[list[str]] = []
+    for size in itertools.chain(sizes[:-1], itertools.repeat(sizes[-1] if sizes else max(len(hosts), 1))):
+        if not hosts:
+            break
+        found.append(hosts[:size])
+        hosts = hosts[size:]
+    return found
+
+
+def _minutes(changes: list[Change], seconds_of_role: Mapping[str, float], batches: Sequence[int]) -> int:
+    """Return an estimate: hosts work side by side, roles one after another, a download at the assumed rate.
+
+    A batch of reboots begins when the one before is back.
+    """
     total = 0.0
     for role in dict.fromkeys(change.role for change in changes):
         total += seconds_of_role.get(role, FIRST_GUESS_SECONDS)
@@ -171,6 +222,6 @@ def _minutes(changes: list[Change], seconds_of_role: Mapping[str, float]) -> int
             if change.role == role:
                 moved[change.host] = moved.get(change.host, 0) + change.bytes
         total += max(moved.values()) / BYTES_PER_SECOND
-    if any(change.reboot for change in changes):
-        total += seconds_of_role.get("reboot", REBOOT_SECONDS)
+    rebooted = list(dict.fromkeys(change.host for change in changes if change.reboot))
+    total += len(_batches(rebooted, batches)) * seconds_of_role.get("reboot", REBOOT_SECONDS)
     return math.ceil(total / 60)

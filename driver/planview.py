@@ -18,11 +18,31 @@ def text(plan: Plan, width: int) -> str:
     if not plan.changes:
         verb = "is" if len(plan.hosts) == 1 else "are"
         return "".join(
-            [*parts, f"no drift: {count(len(plan.hosts), 'host')} of site {plan.site} {verb} what the site says\n"]
+            [
+                *parts,
+                *_cards(plan),
+                f"no drift: {count(len(plan.hosts), 'host')} of site {plan.site} {verb} what the site says\n",
+            ]
         )
     head = ("role", "what", "is -> will be", "hosts", "why")
     parts.insert(0, table(head, _rows(plan), width=width))
-    return "".join([*parts, *(f"{line}\n" for line in summary(plan))])
+    return "".join([*parts, *(f"{line}\n" for line in summary(plan)), *_cards(plan)])
+
+
+def _cards(plan: Plan) -> list[str]:
+    """Return a line for every kind of cards and for every remark, with the hosts that it is about."""
+    cards, remarks = _by_text(plan.cards), _by_text(plan.remarks)
+    return [
+        *(f"cards: {text} ({_names(names)})\n" for text, names in cards.items()),
+        *(f"worth knowing: {text} ({_names(names)})\n" for text, names in remarks.items()),
+    ]
+
+
+def _by_text(pairs: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
+    hosts: dict[str, list[str]] = {}
+    for host, text in pairs:
+        hosts.setdefault(text, []).append(host)
+    return hosts
 
 
 def _rows(plan: Plan) -> list[list[str]]:
@@ -55,7 +75,7 @@ def summary(plan: Plan) -> list[str]:
     if plan.guests:
         lines.append(f"beyond --limit, for its Ray cluster: {_names(list(plan.guests))}; services alone, nothing else")
     if plan.reboots:
-        lines.append(f"reboots: {_names(plan.reboots)}, once each")
+        lines.append(f"reboots: {_names(plan.reboots)}, once each{_batches(plan)}")
     stopped: dict[str, list[str]] = {}
     for host, name in plan.stops():
         stopped.setdefault(name, []).append(host)
@@ -64,6 +84,16 @@ def summary(plan: Plan) -> list[str]:
     if plan.bytes or _unknown(plan):
         lines.append(f"to move: {_moved(plan)}")
     return lines
+
+
+def _batches(plan: Plan) -> str:
+    """Return how the reboots are spread; nothing where all of them come at once."""
+    batches = plan.reboot_batches()
+    if len(batches) < 2:
+        return ""
+    sizes = [len(batch) for batch in batches[1:]]
+    rest = f"then {sizes[0]}" if len(sizes) == 1 else f"then {len(sizes)} batches of up to {max(sizes)}"
+    return f": {_names(batches[0])} first, {rest}, each when the ones before are back"
 
 
 def _unknown(plan: Plan) -> bool:

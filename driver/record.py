@@ -27,7 +27,7 @@ VERDICTS = {0: "ok", 4: "unreachable", 5: "failed", 6: "not compliant", INTERRUP
 
 @dataclass(slots=True)
 class Record:
-    """What a run knows about itself; `results` has one entry per playbook run."""
+    """What a run knows about itself; `results` has one entry per playbook run, *dry* is one that changes nothing."""
 
     run: Run
     fleet: Fleet
@@ -38,6 +38,7 @@ class Record:
     replies: list[Reply] = field(default_factory=list)
     exit_code: int = 0
     error: str = ""
+    dry: bool = False
 
     @property
     def acted(self) -> bool:
@@ -51,6 +52,7 @@ class Record:
             "run": self.run.id,
             "verb": self.run.verb,
             "site": self.fleet.name,
+            "dry": self.dry,
             "started": self.run.started,
             "seconds": self.run.elapsed(),
             "exit_code": self.exit_code,
@@ -78,8 +80,17 @@ class Record:
             "state": self._state(name),
             "roles": roles,
             "changes": changes,
+            "tasks": self._tasks(name),
             "tasks_changed": changed,
         }
+
+    def _tasks(self, name: str) -> dict[str, list[str]]:
+        """Return the tasks that changed the host, by role; a dry run and the run after it can be laid side by side."""
+        found: dict[str, list[str]] = {}
+        for result in self.results:
+            for role, tasks in result.tasks.get(name, {}).items():
+                found[role] = list(dict.fromkeys([*found.get(role, []), *tasks]))
+        return found
 
     def _state(self, name: str) -> str:
         if any(name in result.unreachable for result in self.results):

@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from driver import engine as engines
-from driver import secret
+from driver import npu_network
 from driver.catalog import Catalog
 from driver.faults import Location, listed
 from driver.findings import Findings
+from driver.host_refusals import HostCheck
 from driver.service_refusals import ServiceCheck
 from driver.site import Site, SiteHost
 
-# Keys of daemon.json that ascend_docker_runtime writes; two writers would undo each other on every run.
-_RUNTIME_OPTIONS = frozenset({"default-runtime", "runtimes"})
 _RESERVED = frozenset({"all", "localhost", "ungrouped"})  # names to which Ansible gives a meaning of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One pass over *site*; what is wrong goes to *found*."""
+    """One pass over *site*, which lies in *folder*; what is wrong goes to *found*."""
 
     site: Site
     catalog: Catalog
     found: Findings
+    folder: Path
 
     def run(self) -> None:
         """Find every fault of the site against the catalog and within itself."""
         self.found.known(("release",), self.site.release, self.catalog.releases, "a release of the catalog")
-        for key in sorted(_RUNTIME_OPTIONS & self.site.docker.daemon_options.keys()):
-            expected = "a key that no role owns, and ascend_docker_runtime owns this one"
-            self.found.refuse(("docker", "daemon_options", key), key, expected, "remove it")
-        for where in secret.addresses(self.site.docker.daemon_options, ("docker", "daemon_options")):
-            self.found.refuse(where, "an address with user or password", secret.EXPECTED, secret.ADVICE)
+        HostCheck(self.site, self.catalog, self.found, self.folder).run()
         self._hosts()
+        npu_network.check(self.site.hosts, self.catalog.accelerators, self.found)
         self._models()
         self.found.unique("services", "name", [service.name for service in self.site.services])
         for index in range(len(self.site.services)):
@@ -55,7 +53,11 @@ class Check:
         if not self.found.known((*where, "type"), cards.type, known, "an accelerator of the catalog"):
             return
         profile = known[cards.type]
-        self.found.known((*where, "product"), cards.product, profile.products, f"a product of {profile.name}")
+        if self.found.known((*where, "product"), cards.product, profile.products, f"a product of {profile.name}"):
+            chips = profile.chips_of(cards.product)
+            if cards.count % chips:
+                expected = f"a multiple of {chips}: {cards.product} has {chips} chips on a card, and count counts chips"
+                self.found.refuse((*where, "count"), str(cards.count), expected, "correct the number of chips")
         if cards.count > profile.chips_per_server_max:
             expected = f"at most {profile.chips_per_server_max}, as {profile.name} says"
             self.found.refuse((*where, "count"), str(cards.count), expected, "correct the number of cards")

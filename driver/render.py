@@ -120,14 +120,23 @@ def _show(env: Environment, site: ResolvedSite, name: str, **names: Any) -> str:
 
 
 def wanted_document(host: ResolvedHost, variables: dict[str, Any]) -> dict[str, Any]:
-    """Return what host_state compares *host* with: the role variables, grouped by role, without their prefixes."""
+    """Return what host_state compares *host* with: the role variables, grouped by role, without their prefixes.
+
+    What Ansible looks up during a run, a secret, is none of its business.
+    """
     document: dict[str, Any] = {"schema": WANTED_SCHEMA, "host": host.name, "roles": list(host.roles)}
     for role in host.roles:
         prefix = f"{role}_"
         document[role] = {
-            name.removeprefix(prefix): value for name, value in variables.items() if name.startswith(prefix)
+            name.removeprefix(prefix): value
+            for name, value in variables.items()
+            if name.startswith(prefix) and not _looked_up(value)
         }
     return document
+
+
+def _looked_up(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(_MARKS)
 
 
 def _text(file: Path) -> str | None:

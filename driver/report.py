@@ -45,6 +45,10 @@ def headline(document: Document) -> str:
         return f"{verb} of site {site}: {document['verdict']}"
     plan = document["plan"]
     changes = sum(len(host["changes"]) for host in plan["hosts"].values()) if plan else 0
+    if document.get("dry") and changes:  # a report of an earlier version does not say
+        differing = sum(1 for host in plan["hosts"].values() if host["changes"])
+        todo = f"{count(changes, 'change')} to make on {count(differing, 'host')}"
+        return f"site {site} differs from its file: {todo}; nothing was changed"
     if verb == "up" and not changes:
         return f"nothing to do on {count(hosts, 'host')}: site {site} is what its file says"
     if verb == "up":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from driver import catalog as catalogs
+from driver import docker_options, npu_network, paths, sitefile, vaults
 from driver import engine as engines
-from driver import paths, sitefile
 from driver.catalog import Catalog
 from driver.errors import SiteError
 from driver.faults import Fault
@@ -18,20 +20,21 @@ from driver.refusals import Check
 from driver.resolved import (
     ROLES,
     HostModel,
-    ResolvedConnection,
-    ResolvedDocker,
     ResolvedHost,
     ResolvedImage,
     ResolvedModel,
-    ResolvedPackage,
     ResolvedSite,
 )
+from driver.resolved_parts import ResolvedConnection, ResolvedVault
 from driver.services import Placement
-from driver.site import AptSource, RegistryMirror, Site, SiteHost, SiteModel, SiteService
+from driver.site import AptSource, RegistryMirror, RpmSource, Site, SiteHost, SiteModel, SiteService
+from driver.site_host import Npu
 
 _OCI_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}  # the kernel's names and the image specification's
 _BRANCHES = ("master", "main")  # what the hubs call the branch that one gets without asking for a revision
 _EVERYWHERE = ("host_baseline", "docker_engine", "npu_driver", "npu_firmware", "ascend_docker_runtime")
+
+Source = TypeVar("Source", AptSource, RpmSource)
 
 
 def load(name_or_path: str | Path, *, catalog: Path = paths.CATALOG) -> ResolvedSite:
@@ -44,7 +47,7 @@ def load(name_or_path: str | Path, *, catalog: Path = paths.CATALOG) -> Resolved
     file = folder / paths.SITE_FILE
     reading = sitefile.read_site(file)
     lock, faults_of_lock = sitefile.read_lock(folder)
-    examined = [_examined(site, known, paths.shown(file)) for site in reading.sites]
+    examined = [_examined(site, known, file) for site in reading.sites]
     lines = [*map(str, _faults(reading, [found for _, found in examined])), *faults_of_lock]
     shelf = examined[0][0] if examined else None
     if lines or shelf is None:
@@ -52,10 +55,10 @@ def load(name_or_path: str | Path, *, catalog: Path = paths.CATALOG) -> Resolved
     return Resolver(shelf.site, known, folder, lock.images, shelf).site_as_a_whole()
 
 
-def _examined(site: Site, catalog: Catalog, file: str) -> tuple[Shelf | None, Findings]:
+def _examined(site: Site, catalog: Catalog, file: Path) -> tuple[Shelf | None, Findings]:
     """Return the packages of *site*, None when its release is unknown, and what is wrong with its meaning."""
-    found = Findings(file)
-    Check(site, catalog, found).run()
+    found = Findings(paths.shown(file))
+    Check(site, catalog, found, file.parent).run()
     if site.release not in catalog.releases:
         return None, found
     shelf = Shelf(site, catalog.releases[site.release], found)
@@ -80,8 +83,10 @@ def _visit(shelf: Shelf, catalog: Catalog) -> None:
             shelf.pick("driver", family.driver, host.arch)
             shelf.pick("firmware", family.firmware, host.arch)
         shelf.pick("docker-runtime", shelf.release.docker_runtime, host.arch)
-    if shelf.site.obsutil.enabled:
-        shelf.pick_obsutil()
+        if shelf.site.obsutil.enabled:
+            shelf.pick_obsutil(host.arch)
+        if shelf.site.docker.source == "static":
+            shelf.pick_static(host.arch)
 
 
 class Resolver:
@@ -108,14 +113,18 @@ class Resolver:
             connection=self.connection(),
             account=site.service_account,
             host_needs=release.host,
-            apt=tuple(self.apt(source) for source in site.mirrors.apt),
-            docker=self.docker(),
-            obsutil=self.obsutil(),
+            system=site.system,
+            npu=self.npu(),
+            npu_tls=site.npu_tls or "",
+            docker=docker_options.resolved(site, release, self.local),
+            obsutil_endpoint=site.obsutil.endpoint or "",
+            secrets=vaults.references(site),
+            vault=self.vault(),
             hosts=hosts,
             services=tuple(self.placement(service).resolved() for service in site.services),
             models=tuple(self.model(model) for model in site.models),
             images=tuple(images.values()),
-            warnings=(*self.shelf.found.warnings, *self.unpinned(), *self.notes()),
+            warnings=(*self.shelf.found.warnings, *self.unpinned()),
         )
 
     def unpinned(self) -> list[str]:
@@ -138,12 +147,6 @@ class Resolver:
                 )
         return lines
 
-    def notes(self) -> list[str]:
-        """Return what is worth knowing about settings that no role acts on."""
-        if not self.site.obsutil.enabled:
-            return []
-        return [f"{self.shelf.found.file}: obsutil.enabled: no role installs it; `provision commands` prints how to"]
-
     def connection(self) -> ResolvedConnection:
         """Return the connection with absolute paths."""
         given = self.site.connection
@@ -154,33 +157,39 @@ class Resolver:
             known_hosts=self.local(given.known_hosts),
             jump=given.jump or "",
             python=given.python,
+            asks_password=given.become_password is not None,
         )
 
     def local(self, path: str) -> str:
         """Return a path of this machine: relative ones start at the site's folder, ~ stays for OpenSSH to expand."""
         return path if not path or path.startswith("~") else os.path.normpath(self.folder / path)
 
-    def apt(self, source: AptSource) -> AptSource:
-        """Return *source* with the absolute path of its key, "" without one."""
-        key = str(Path(self.local(source.key_file)).expanduser()) if source.key_file else ""
-        return source.model_copy(update={"key_file": key})
+    def file(self, path: str) -> str:
+        """Return the absolute path of a file of this machine, for programs that do not expand ~ themselves."""
+        return str(Path(self.local(path)).expanduser()) if path else ""
 
-    def docker(self) -> ResolvedDocker:
-        """Return the container engine; registries without TLS join what its daemon_options say of them."""
-        given, key = self.site.docker, "insecure-registries"
-        named = given.daemon_options.get(key, [])
-        insecure = dict.fromkeys([*self.site.mirrors.insecure_registries, *(named if isinstance(named, list) else [])])
-        return ResolvedDocker(
-            source=given.source,
-            version_min=self.shelf.release.docker.version_min,
-            daemon_options=given.daemon_options | ({key: list(insecure)} if insecure else {}),
-            users=given.users,
+    def sources(self, given: Iterable[Source], host: SiteHost) -> tuple[Source, ...]:
+        """Return the package sources of *host* with the absolute paths of their keys, "" without one."""
+        return tuple(
+            source.model_copy(update={"key_file": self.file(source.key_file or "")})
+            for source in given
+            if source.hosts is None or host.name in source.hosts
         )
 
-    def obsutil(self) -> ResolvedPackage | None:
-        """Return the object storage client when the site wants it and the release has it for the first host."""
-        package = self.shelf.release.obsutil
-        return self.shelf.need(package, self.site.hosts[0].arch) if package and self.site.obsutil.enabled else None
+    def npu(self) -> Npu:
+        """Return how drivers are changed, with absolute paths of certificates and revocation lists."""
+        given = self.site.npu
+        if given.signature is None:
+            return given
+        files = {key: tuple(map(self.file, paths)) for key, paths in given.signature.model_dump().items()}
+        return given.model_copy(update={"signature": given.signature.model_copy(update=files)})
+
+    def vault(self) -> ResolvedVault | None:
+        """Return the vault with absolute paths."""
+        given = self.site.vault
+        if given is None:
+            return None
+        return ResolvedVault(file=self.file(given.file), password_file=self.file(given.password_file or ""))
 
     def host(self, host: SiteHost) -> ResolvedHost:
         """Return one host with everything that is to be on it."""
@@ -189,12 +198,24 @@ class Resolver:
         used = [self.placement(service) for service in self.site.services if host.name in service.hosts]
         members = tuple(place.ray_member(host) for place in used if place.over_ray)
         answering = tuple(place.host_service() for place in used if place.head.name == host.name)
-        present = {"container_image": used, "model_store": used, "ray_cluster": members, "inference_service": answering}
+        obsutil = self.shelf.release.obsutil if self.site.obsutil.enabled else None
+        static = self.shelf.release.docker.static if self.site.docker.source == "static" else None
+        present = {
+            "container_image": used,
+            "model_store": used,
+            "ray_cluster": members,
+            "inference_service": answering,
+            "npu_network": host.npu_network is not None,
+            "obsutil": obsutil is not None,
+        }
         return ResolvedHost(
             name=host.name,
             address=host.address,
             interface=host.interface or "",
             arch=host.arch,
+            system=host.system or "",
+            apt=self.sources(self.site.mirrors.apt, host),
+            rpm=self.sources(self.site.mirrors.rpm, host),
             accelerator=profile,
             product=host.accelerator.product,
             hbm_mib=profile.products[host.accelerator.product].hbm_mib,
@@ -203,7 +224,10 @@ class Resolver:
             driver=self.shelf.need(family.driver, host.arch),
             firmware=self.shelf.need(family.firmware, host.arch),
             docker_runtime=self.shelf.need(self.shelf.release.docker_runtime, host.arch),
-            boot_timeout_seconds=family.boot_timeout_seconds,
+            docker_static=self.shelf.need(static, host.arch) if static else None,
+            obsutil=self.shelf.need(obsutil, host.arch) if obsutil else None,
+            npu_network=npu_network.devices(host),
+            boot_timeout_seconds=self.site.npu.reboot.timeout_seconds or family.boot_timeout_seconds,
             device_nodes=engines.device_nodes(profile, range(host.accelerator.count)),
             images=tuple({place.image: self.image(place, host) for place in used}.values()),
             models=tuple({place.service.model: self.host_model(place) for place in used}.values()),

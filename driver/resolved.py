@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from driver.catalog_models import Accelerator, HostNeeds
-from driver.site import AptSource, ServiceAccount
+from driver.npu_network import NpuDevice
+from driver.resolved_parts import Resolved, ResolvedConnection, ResolvedDocker, ResolvedPackage, ResolvedVault
+from driver.site import AptSource, RpmSource, ServiceAccount
+from driver.site_host import Npu, System
 
 # Groups, roles, tags and plays, in the order in which they are played.
 ROLES: Final = (
@@ -16,46 +17,14 @@ ROLES: Final = (
     "docker_engine",
     "npu_driver",
     "npu_firmware",
+    "npu_network",
     "ascend_docker_runtime",
+    "obsutil",
     "container_image",
     "model_store",
     "ray_cluster",
     "inference_service",
 )
-
-
-class Resolved(BaseModel):
-    """The base of everything resolved: frozen, and nothing beside the named fields."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ResolvedConnection(Resolved):
-    """How hosts are reached; paths are absolute, or start with ~ as in the site file (OpenSSH expands it)."""
-
-    user: str
-    port: int
-    identity_file: str
-    known_hosts: str
-    jump: str
-    python: str
-
-
-class ResolvedPackage(Resolved):
-    """One vendor's file for one architecture; *size* in bytes, 0 when nobody has published it."""
-
-    version: str
-    file: str
-    url: str
-    sha256: str
-    size: int
-    eula: bool
-    install_timeout_seconds: int
-
-    @property
-    def artifact(self) -> dict[str, Any]:
-        """Return what a role needs to fetch the file."""
-        return self.model_dump(include={"file", "url", "sha256", "size", "eula"})
 
 
 class ResolvedImage(Resolved):
@@ -146,6 +115,9 @@ class ResolvedHost(Resolved):
     address: str
     interface: str
     arch: str
+    system: str
+    apt: tuple[AptSource, ...]
+    rpm: tuple[RpmSource, ...]
     accelerator: Accelerator
     product: str
     hbm_mib: int
@@ -154,12 +126,25 @@ class ResolvedHost(Resolved):
     driver: ResolvedPackage
     firmware: ResolvedPackage
     docker_runtime: ResolvedPackage
+    docker_static: ResolvedPackage | None
+    obsutil: ResolvedPackage | None
+    npu_network: tuple[NpuDevice, ...]
     boot_timeout_seconds: int
     device_nodes: tuple[str, ...]
     images: tuple[ResolvedImage, ...]
     models: tuple[HostModel, ...]
     ray_members: tuple[RayMember, ...]
     services: tuple[HostService, ...]
+
+    @property
+    def apt_sources(self) -> list[dict[str, Any]]:
+        """Return the apt repositories of this host."""
+        return [source.model_dump(exclude={"hosts"}) for source in self.apt]
+
+    @property
+    def rpm_sources(self) -> list[dict[str, Any]]:
+        """Return the RPM repositories of this host."""
+        return [source.model_dump(exclude={"hosts"}) for source in self.rpm]
 
 
 class ResolvedService(Resolved):
@@ -189,15 +174,6 @@ class ResolvedService(Resolved):
     ready_timeout_seconds: int
 
 
-class ResolvedDocker(Resolved):
-    """The container engine of all hosts; *daemon_options* are the keys of daemon.json that are ours."""
-
-    source: str
-    version_min: str
-    daemon_options: dict[str, Any]
-    users: tuple[str, ...]
-
-
 class ResolvedSite(Resolved):
     """A whole site; the only input of everything downstream. *warnings* are worth saying and refuse nothing."""
 
@@ -211,9 +187,13 @@ class ResolvedSite(Resolved):
     connection: ResolvedConnection
     account: ServiceAccount
     host_needs: HostNeeds
-    apt: tuple[AptSource, ...]
+    system: System
+    npu: Npu
+    npu_tls: str
     docker: ResolvedDocker
-    obsutil: ResolvedPackage | None
+    obsutil_endpoint: str
+    secrets: dict[str, dict[str, str]]
+    vault: ResolvedVault | None
     hosts: tuple[ResolvedHost, ...]
     services: tuple[ResolvedService, ...]
     models: tuple[ResolvedModel, ...]

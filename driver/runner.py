@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,10 @@ MOST_FORKS = 50
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What one playbook run left behind; times in seconds, `seconds` by host and role, `slowest` by task."""
+    """What one playbook run left behind; times in seconds, `seconds` by host and role, `slowest` by task.
+
+    `tasks` are those that changed something, by host and role; in a dry run those that would have.
+    """
 
     status: str
     failed: frozenset[str]
@@ -41,6 +44,7 @@ class RunResult:
     seconds: dict[str, dict[str, float]]
     slowest: tuple[tuple[str, float], ...]
     log: Path
+    tasks: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
@@ -74,7 +78,7 @@ class Running:
             tags=",".join(request.tags) or None,
             extravars=request.extra_vars or None,
             forks=min(max(len(request.hosts or fleet.hosts), 1), MOST_FORKS),
-            envvars=_environment(),
+            envvars=_environment() | fleet.secrets.environment(_roles(fleet, request)),
             settings={"pexpect_timeout": 1},
             fact_cache_type="memory",  # the default writes every host's facts to disk
             suppress_env_files=True,
@@ -120,6 +124,7 @@ class Running:
             seconds=tally.seconds_by_role(),
             slowest=tuple(tally.slowest()),
             log=self._log,
+            tasks=tally.changed_by_role(),
         )
 
     def _without_events(self) -> list[Failure]:
@@ -152,6 +157,11 @@ def _command(request: Request) -> list[str]:
     leash = [str(Path(__file__).with_name("leash.py")), str(request.lock), str(os.getpid())]
     mode = ["--check", "--diff"] if request.check else []
     return [*leash, sys.executable, str(ansible), str(paths.PLAYBOOKS / request.playbook), *mode]
+
+
+def _roles(fleet: Fleet, request: Request) -> tuple[str, ...]:
+    """Return the roles that are played and may need secrets; taking something away needs none."""
+    return () if request.removes else request.tags or fleet.roles
 
 
 def _environment() -> dict[str, str]:

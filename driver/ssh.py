@@ -122,6 +122,9 @@ def _connection_died(answer: Answer) -> bool:
     return answer.code == SSH_FAILED and any(word in answer.err for word in words)
 
 
+ASKING = (
+    "Give the login user passwordless sudo (NOPASSWD), or name its password as connection.become_password in site.yml"
+)
 # first match wins: what ssh, sudo or the remote shell says -> kind, advice
 FAULTS: tuple[tuple[str, str, str], ...] = (
     (
@@ -135,11 +138,18 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
         "Add the host's key to connection.known_hosts of site.yml when you have checked it; provision never does that",
     ),
     ("Permission denied (", "login refused", "Check connection.user and connection.identity_file in site.yml"),
-    ("a password is required", "sudo asks for a password", "Give the login user passwordless sudo (NOPASSWD)"),
-    ("a terminal is required", "sudo asks for a password", "Give the login user passwordless sudo (NOPASSWD)"),
+    ("incorrect password attempt", "sudo refuses the password", "Correct what connection.become_password names"),
+    ("no password was provided", "sudo refuses the password", "Correct what connection.become_password names"),
+    ("a password is required", "sudo asks for a password", ASKING),
+    ("a terminal is required", "sudo asks for a password", ASKING),
     ("is not in the sudoers file", "no sudo", "Give the login user passwordless sudo (NOPASSWD)"),
     ("sudo: not found", "no sudo", "Install sudo on the host"),
     ("sudo: command not found", "no sudo", "Install sudo on the host"),
+    (
+        "future feature annotations is not defined",
+        "Python too old",
+        "Name a Python of the host from 3.7 on in site.yml (connection.python)",
+    ),
     ("Could not resolve hostname", "name unknown", "Correct hosts[].address in site.yml"),
     ("Connection refused", "connection refused", "Check that sshd runs there and that connection.port is right"),
     ("Connection timed out", "no answer", "Check that the host is up and that hosts[].address is right"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from driver.cards import cards
 from driver.fleet import Fleet
 from driver.observe import Doc, Observation
 from driver.table import table
@@ -26,7 +27,7 @@ class Status:
                 hosts.append([name, host["address"], "unreachable", "", "", "", host["error"]])
                 continue
             drift = count(host["drift"], "item") if host["drift"] else "none"
-            npus = f"{host['npus_healthy']} of {host['npus_wanted']} healthy"
+            npus = ", ".join([f"{host['npus_healthy']} of {host['npus_wanted']} healthy", *host["cards"]])
             hosts.append([name, host["address"], npus, host["driver"], host["firmware"], host["docker"], drift])
             services += [[name, item["name"], item["state"], item["detail"]] for item in host["services"]]
         parts = [table(("host", "address", "npus", "driver", "firmware", "docker", "drift"), hosts, width=width)]
@@ -43,7 +44,7 @@ def status(fleet: Fleet, seen: Observation) -> Status:
         if host.name in seen.faults:
             entry["error"] = seen.faults[host.name].found
         else:
-            entry.update(_host(seen.docs[host.name], host.wanted))
+            entry.update(_host(seen.docs[host.name], host.wanted) | {"cards": cards(host, seen.docs[host.name])})
         hosts[host.name] = entry
     return Status({"site": fleet.name, "hosts": hosts, "seconds": round(seen.seconds, 2)})
 

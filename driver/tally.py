@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from driver.events import ARGUMENTS, ENDS, Event, Failure
 
 SLOWEST = 15
+PLAYBOOK = "playbook"  # what a task belongs to that belongs to no role
 
 
 @dataclass(slots=True)
@@ -17,6 +18,7 @@ class Tally:
     _failures: dict[str, list[Failure]] = field(default_factory=dict)
     _spans: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     _tasks: dict[str, float] = field(default_factory=dict)
+    _changed: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
         """Take one event into account."""
@@ -30,6 +32,9 @@ class Tally:
         if event.kind in ENDS:
             name = f"{event.role}: {event.task}" if event.role else event.task
             self._tasks[name] = max(self._tasks.get(name, 0.0), event.took)
+        if event.changed and event.kind == "runner_on_ok":
+            done = self._changed.setdefault(event.host, {}).setdefault(event.role or PLAYBOOK, [])
+            done += [] if event.task in done else [event.task]
         if event.kind in {"runner_on_failed", "runner_on_unreachable"} and not event.ignored:
             failure = Failure(
                 event.host,
@@ -56,6 +61,10 @@ class Tally:
         for (host, role), (begun, ended) in self._spans.items():
             times.setdefault(host, {})[role] = round(max(0.0, ended - begun), 1)
         return times
+
+    def changed_by_role(self) -> dict[str, dict[str, list[str]]]:
+        """Return host -> role -> the tasks that changed something, or would have in a dry run."""
+        return self._changed
 
     def slowest(self) -> list[tuple[str, float]]:
         """Return the tasks that took longest on any host, longest first."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driver import fleet as fleets
-from driver import lock, paths, planview, runs
+from driver import host_python, lock, paths, planview, runs
 from driver.errors import NotCompliant, TaskFailed
 from driver.fleet import Fleet
 from driver.observe import Observation, observe
@@ -49,7 +49,7 @@ def up(name: str, wish: Wish, terminal: Terminal) -> Record:
         fleet = fleets.load(name).limited(wish.limit, wish.tags)
         run = runs.start("up", fleet.name)
         run.stages.append(runs.Stage("render", round(time.monotonic() - began, 2)))
-        record = Record(run, fleet)
+        record = Record(run, fleet, dry=wish.dry)
         with recorded(record):
             converge(record, wish, terminal, leash)
             if not wish.dry and (record.acted or wish.verify):
@@ -67,6 +67,7 @@ def converge(record: Record, wish: Wish, terminal: Terminal, leash: Path) -> Non
         record.fleet, record.plan = planned(fleet, seen, runs.seconds_of_roles(fleet.name), observe)
     if record.plan.changes:
         terminal.say(planview.text(record.plan, terminal.width(terminal.err)))
+        host_python.require(seen.docs, record.plan.drifting)
         if not (wish.yes or wish.dry):
             terminal.confirm("Make these changes?")
         _rounds(record, wish, terminal, leash)
@@ -113,7 +114,9 @@ def _rounds(record: Record, wish: Wish, terminal: Terminal, leash: Path) -> None
         hosts, tags = scope(record.fleet, todo)
         played |= set(tags)
         with record.run.stage("act" if number == 1 else f"act ({number})"):
-            _keep(record, _play(record, Request(PLAYBOOK, leash, hosts, tags, check=wish.dry), terminal))
+            extra = {"reboot_batches": list(record.fleet.reboot_batches)}
+            request = Request(PLAYBOOK, leash, hosts, tags, check=wish.dry, extra_vars=extra)
+            _keep(record, _play(record, request, terminal))
         if wish.dry:
             return
         with record.run.stage("observe again" if number == 1 else f"observe again ({number})"):

@@ -35,6 +35,7 @@ _LIMITS = {
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
 }
+_SECRETS = "secrets do not belong into this file: export it, or put it into a file that ansible-vault encrypts"
 _LONGEST = 80
 ONE_OF = "one of "
 
@@ -62,6 +63,8 @@ def wording(item: Mapping[str, Any]) -> Words:
 
 def _words(item: Mapping[str, Any]) -> Words:
     kind, value, context = str(item["type"]), item["input"], item.get("ctx", {})
+    if kind == "literal_secret":
+        return Words("a value of its own (not repeated here)", str(item["msg"]), _SECRETS)
     if kind == "too_short":
         least = context["min_length"]
         return Words(shown(value), f"a list of at least {least} {'entry' if least == 1 else 'entries'}", "add one")

@@ -57,17 +57,20 @@ def systemd_quote(argv: Iterable[object] | str) -> str:
     return " ".join(systemd_word(word) for word in words)
 
 
-def os_files(system: Mapping[str, Any]) -> list[str]:
-    """Return the names of variable files to look for, the closest first: its own, then those of what it is like.
+def os_files(system: Mapping[str, Any], override: str = "") -> list[str]:
+    """Return the names of variable files to look for, the closest first: its own, what it is like, its manager's.
 
-    *system* is facts.os of host_state: id, version_id and id_like (a list, or words with blanks).
+    *system* is facts.os of host_state: id, version_id, id_like (a list, or words with blanks) and package_manager.
+    An *override* (site.yml: hosts[].system) stands in for the system's own names.
     """
     like = system.get("id_like") or []
     families = like.split() if isinstance(like, str) else list(like)
     name = str(system.get("id") or "unknown")
-    major = str(system.get("version_id") or "").split(".")[0]
-    names = [f"{name}_{major}", name] if major else [name]
-    return [f"{found}.yml" for found in dict.fromkeys([*names, *map(str, families)])]
+    version = str(system.get("version_id") or "")
+    parts = [part for part in (version, version.partition(".")[0]) if part]
+    names = [override] if override else [*(f"{name}_{part}" for part in parts), name, *map(str, families)]
+    manager = str(system.get("package_manager") or "")
+    return [f"{found.lower()}.yml" for found in dict.fromkeys([*names, manager]) if found]
 
 
 def devices_booted(text: str) -> bool:
@@ -135,7 +138,12 @@ def cluster_mates(hosts: Iterable[str], hostvars: Mapping[str, Any], host: str) 
 
 
 # Facts of the plays that say: what runs in containers on this host was stopped in this run.
-STOPPED = ("reboot_done", "docker_engine_restarted", "ascend_docker_runtime_restarted")
+STOPPED = (
+    "reboot_done",
+    "host_baseline_docker_restarted",
+    "docker_engine_restarted",
+    "ascend_docker_runtime_restarted",
+)
 
 
 def services_to_restart(hosts: Iterable[str], hostvars: Mapping[str, Any], host: str) -> list[str]:

@@ -1,7 +1,8 @@
 #!/usr/bin/python
 """Fetch one file by URL and sha256.
 
-Arguments: url, dest (path of the file), sha256, size (bytes, 0 unknown), what (words for the progress file).
+Arguments: url, dest (path of the file), sha256 ("" for a delivery that carries its signature: signed_package judges it,
+and deletes what does not hold), size (bytes, 0 unknown), what (words for the progress file), mode (0600).
 A file that is right stays; another one is replaced; an unfinished one (`dest`.part) is continued.
 Returns: changed, bytes (moved over the network), path.
 """
@@ -34,6 +35,7 @@ def main() -> None:
             "sha256": {"type": "str", "required": True},
             "size": {"type": "int", "default": 0},
             "what": {"type": "str", "default": ""},
+            "mode": {"type": "str", "default": "0600"},
         },
         supports_check_mode=True,
     )
@@ -41,7 +43,7 @@ def main() -> None:
     dest = given["dest"]
     name = os.path.basename(dest)
     with Progress(name, f"verify {name}", given["size"]) as progress:
-        if os.path.isfile(dest) and sha256_of(dest, progress) == given["sha256"]:
+        if os.path.isfile(dest) and (not given["sha256"] or sha256_of(dest, progress) == given["sha256"]):
             module.exit_json(changed=False, path=dest, bytes=0)
         if module.check_mode:
             module.exit_json(changed=True, path=dest, bytes=given["size"])
@@ -49,6 +51,7 @@ def main() -> None:
         progress.update(0, given["what"] or f"download {name}", force=True)
         try:
             moved = fetch(given["url"], dest, given["sha256"], opener, progress)
+            os.chmod(dest, int(given["mode"], 8))
         except RefusedError as error:
             module.fail_json(msg=str(error), path=dest)
     module.exit_json(changed=True, path=dest, bytes=moved)

@@ -20,6 +20,9 @@ from typing import Any
 
 from testinfra.backend.base import BaseBackend, CommandResult
 
+from driver.becoming import as_root
+from driver.vaults import BECOME, PREFIX
+
 LIMIT_SECONDS = 180.0
 OPEN_SECONDS = 30.0
 
@@ -35,8 +38,9 @@ class Channel:
         self.name = name
         self._mark = secrets.token_hex(16).encode()
         options = ["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
+        words, before = as_root(("/bin/sh",), os.environ.get(f"{PREFIX}{BECOME}"))
         self._process = subprocess.Popen(
-            ["ssh", "-F", str(ssh_config), *options, name, "exec sudo -n /bin/sh"],
+            ["ssh", "-F", str(ssh_config), *options, name, "exec", *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -48,6 +52,7 @@ class Channel:
         for stream, number in ((self._process.stdout, 1), (self._process.stderr, 2)):
             os.set_blocking(stream.fileno(), False)
             self._selector.register(stream, selectors.EVENT_READ, number)
+        self._write(before)
         # what ssh, sudo and the login say before the first command must not become a part of its answer
         self.send(":")
 
@@ -55,8 +60,11 @@ class Channel:
         """Hand one command to the shell; it has no standard input, and can not leave the shell."""
         mark = self._mark.decode()
         text = f"( {command}\n) </dev/null; r=$?; printf '\\n{mark} %d\\n' $r; printf '\\n{mark}\\n' >&2\n"
+        self._write(text.encode())
+
+    def _write(self, data: bytes) -> None:
         try:
-            self._in.write(text.encode())
+            self._in.write(data)
             self._in.flush()
         except BrokenPipeError:
             self._process.wait()  # read() says why

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import testinfra.host
 
+from tests.compliance import mesh
 from tests.compliance.backend import HostSilentError, ShellBackend
+from tests.compliance.hccn import Ports
 from tests.compliance.npu import Npus
 from tests.compliance.site import Rendered
 
@@ -33,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--site-hosts", default="", help="only these hosts, with commas")
     group.addoption("--results", type=Path, default=None, help="where to write the results as JSON")
+    group.addoption("--deep", action="store_true", help="also what takes long: pings between all ports of the chips")
 
 
 class Suite:
@@ -46,9 +49,13 @@ class Suite:
         self.backends: dict[str, ShellBackend] = {}
         self.foreseen: dict[str, list[str]] = {}
         self.npus: dict[str, Npus] = {}
+        self.ports: dict[str, Ports] = {}
+        self.rails: mesh.Matrix | None = None
         self.unreachable: dict[str, str] = {}
         self.checks: dict[str, dict[str, Any]] = {}
-        digest = hashlib.sha256(f"{self.rendered.folder.resolve()} {sorted(config.args)}".encode()).hexdigest()[:16]
+        digest = hashlib.sha256(
+            f"{self.rendered.folder.resolve()} {sorted(config.args)} {config.getoption('--deep')}".encode()
+        ).hexdigest()[:16]
         self.memory = Path(f"/tmp/provision-{os.getuid()}/checks-{digest}.json")
 
     def open(self) -> None:
@@ -75,7 +82,17 @@ class Suite:
             self.memory.write_text(json.dumps({**self.foreseen, **sent}), encoding="utf-8")
         if self.results:
             document = {"hosts": self.hosts, "unreachable": self.unreachable, "checks": list(self.checks.values())}
+            document["mesh"] = None if self.rails is None else mesh.as_json(self.rails)
             self.results.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+
+    def members(self, role: str) -> dict[str, testinfra.host.Host]:
+        """Return the hosts of group *role* that this session is about and that answer."""
+        names = [name for name in self.rendered.groups().get(role, []) if name in self.hosts]
+        return {name: testinfra.host.Host(self.backends[name]) for name in names if name not in self.unreachable}
+
+    def ports_of(self, name: str, host: testinfra.host.Host) -> Ports:
+        """Return the ports of one host, asked once per run."""
+        return self.ports.setdefault(name, Ports(host, self.rendered.variables(name)))
 
     def missing(self) -> list[str]:
         """Return the hosts that no check has seen."""
@@ -97,6 +114,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "asked_for(variable): only hosts where this variable of the inventory says something"
     )
+    config.addinivalue_line("markers", "deep: only with --deep, and where there are two hosts to look at")
     config.addinivalue_line("markers", "items(**values): only items of the inventory that have these values")
 
 
@@ -127,8 +145,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the hosts that this session is not about; what is left must not be empty."""
-    hosts = suite_of(config).hosts
-    kept = [item for item in items if not hasattr(item, "callspec") or item.callspec.params.get("host") in hosts]
+    suite = suite_of(config)
+    kept = [item for item in items if not hasattr(item, "callspec") or item.callspec.params.get("host") in suite.hosts]
+    alone = len(suite.rendered.groups().get("npu_network", [])) < 2
+    if alone or not config.getoption("--deep"):
+        kept = [item for item in kept if not item.get_closest_marker("deep")]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
@@ -160,6 +181,29 @@ def expected(host: testinfra.host.Host, suite: Suite) -> dict[str, Any]:
 def npus(host: testinfra.host.Host, suite: Suite) -> Npus:
     """What the monitor command says on this host: asked once per run, never by two at the same time."""
     return suite.npus.setdefault(host.backend.get_hostname(), Npus(host))
+
+
+@pytest.fixture(scope="session")
+def ports(host: testinfra.host.Host, suite: Suite) -> Ports:
+    """What hccn_tool says about the network ports of this host's chips."""
+    return suite.ports_of(host.backend.get_hostname(), host)
+
+
+@pytest.fixture(scope="session")
+def all_ports(suite: Suite) -> dict[str, Ports]:
+    """The ports of every host of this session: what has to be the same everywhere."""
+    return {name: suite.ports_of(name, host) for name, host in suite.members("npu_network").items()}
+
+
+@pytest.fixture(scope="session")
+def rails(suite: Suite) -> mesh.Matrix:
+    """Who reaches whom over the chips' own ports, measured once per run and on all hosts at the same time."""
+    if suite.rails is None:
+        names = suite.rendered.groups()["npu_network"]
+        suite.rails = mesh.measured(
+            suite.members("npu_network"), {name: suite.rendered.variables(name) for name in names}
+        )
+    return suite.rails
 
 
 @pytest.hookimpl(hookwrapper=True)

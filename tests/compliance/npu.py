@@ -7,6 +7,8 @@ import re
 from functools import cached_property
 from typing import Any
 
+from tests.compliance import judge
+
 # The vendor forbids two calls at a time, so everybody who calls takes this lock.
 LOCK = "/run/provision/npu-smi.lock"
 PLACES = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin"
@@ -26,6 +28,30 @@ def firmware_of_cards(text: str) -> dict[str, list[str]]:
     for version, card in COMPONENT.findall(text):
         found.setdefault(card, set()).add(version.strip())
     return {card: sorted(versions) for card, versions in found.items()}
+
+
+BEFORE_RELEASE = ("alpha", "beta", "rc")
+
+
+def order(version: str) -> list[tuple[int, int]]:
+    """Return what *version* sorts by: a candidate comes before its release, a patch behind it; a build is left out."""
+    words = re.findall(r"\d+|[a-z]+", judge.BUILD.sub("", version.strip().lower().removeprefix("v")))
+    ranks = [(2, int(word)) if word.isdigit() else (0, 0) if word in BEFORE_RELEASE else (3, 0) for word in words]
+    return [*ranks, (1, 0)]
+
+
+def good_version(host: Any, subject: str, expected: dict[str, Any], role: str, found: str) -> None:
+    """Fail unless *found* is the version of the inventory, or lies between the oldest that the site accepts and it."""
+    wanted, accepted = expected[f"{role}_version"], expected.get(f"{role}_version_accepted") or ""
+    between = bool(accepted) and order(accepted) <= order(found) <= order(wanted)
+    words = f"{wanted}, or any from {accepted} on" if accepted else wanted
+    judge.true(host, subject, between or judge.is_same_version(wanted, found), words, found)
+
+
+def installed_version(host: Any, place: str) -> str:
+    """Return what the version.info at *place* says; fail when there is none."""
+    found = re.search(r"(?m)^\s*Version\s*=\s*(\S+)", judge.content(host, place))
+    return found.group(1) if found else "a file without Version="
 
 
 class Npus:

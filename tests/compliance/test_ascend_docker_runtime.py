@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from tests.compliance import judge
 
 NAME = "ascend"
@@ -51,3 +53,11 @@ def test_docker_runs_with_the_runtime(host: Any, expected: dict[str, Any]) -> No
     judge.equal(host, f"path of Docker's runtime {NAME}", f"{folder(expected)}/ascend-docker-runtime", path)
     if expected["ascend_docker_runtime_default_runtime"]:
         judge.equal(host, "Docker's default runtime", NAME, json.loads(default))
+
+
+@pytest.mark.asked_for("ascend_docker_runtime_mounts")
+def test_own_list_names_the_mounts_that_exist(host: Any, expected: dict[str, Any]) -> None:
+    wanted = expected["ascend_docker_runtime_mounts"]
+    present = host.run(f"for p in {' '.join(wanted)}; do test -e $p && echo $p; done; true").stdout.split()
+    found = host.run("cat /etc/ascend-docker-runtime.d/provision.list 2>/dev/null").stdout.split()
+    judge.equal(host, "/etc/ascend-docker-runtime.d/provision.list", judge.listed(present), judge.listed(found))

@@ -43,3 +43,29 @@ def test_users_may_use_docker(host: Any, expected: dict[str, Any]) -> None:
     users = expected["docker_engine_users"]
     members = judge.output(host, "group docker", "getent group docker").split(":")[3].split(",")
     judge.equal(host, "users missing in group docker", "none", judge.listed(sorted(set(users) - set(members))))
+
+
+@pytest.mark.asked_for("docker_engine_proxy")
+def test_docker_runs_with_the_proxies(host: Any, expected: dict[str, Any]) -> None:
+    wanted = expected["docker_engine_proxy"]
+    text = judge.output(
+        host, "Docker engine", "docker info --format '{{json .HTTPProxy}} {{json .HTTPSProxy}} {{json .NoProxy}}'"
+    )
+    found = [json.loads(word) for word in text.split()]
+    judge.equal(host, "proxies of the Docker engine", [wanted["http"], wanted["https"]], found[:2])
+    judge.equal(host, "names that need no proxy", ",".join(wanted["no_proxy"]), found[2])
+
+
+@pytest.mark.asked_for("docker_engine_static")
+def test_programs_are_those_of_the_archive(host: Any, expected: dict[str, Any]) -> None:
+    found = judge.output(host, "dockerd", "dockerd --version")
+    wanted = expected["docker_engine_static"]["version"]
+    judge.true(host, "dockerd --version", f" {wanted}," in found or f" {wanted}+" in found, wanted, found)
+
+
+@pytest.mark.asked_for("docker_engine_repository")
+def test_packages_come_from_dockers_own_repository(host: Any, expected: dict[str, Any]) -> None:
+    files = "/etc/apt/sources.list.d/provision-docker.sources /etc/yum.repos.d/provision-docker.repo"
+    text = host.run(f"cat {files} 2>/dev/null").stdout
+    uri = expected["docker_engine_repository"]["uri"]
+    judge.true(host, "the repository's file", f"{uri}/" in text, uri, text or "no such file")

@@ -1,7 +1,8 @@
-"""The account, the commands, the kernel headers and the package sources."""
+"""The account, the commands, the kernel headers, the package sources, and what the site wants of the system."""
 
 from __future__ import annotations
 
+import configparser
 from typing import Any
 
 import pytest
@@ -47,14 +48,101 @@ def test_headers_of_the_running_kernel_are_there(host: Any) -> None:
     judge.equal(host, "headers of the running kernel", "there", found.stdout.strip())
 
 
-@pytest.mark.asked_for("host_baseline_apt_sources")
-def test_package_sources_are_the_ones_in_the_inventory(host: Any, expected: dict[str, Any]) -> None:
-    sources = expected["host_baseline_apt_sources"]
-    used = set(judge.output(host, "package sources", "apt-get indextargets --format '$(REPO_URI)'").split())
+def manager(host: Any) -> str:
+    """Return which package manager looks after the host: of two kinds the one that os-release speaks for."""
+    script = """
+    . /etc/os-release
+    for m in dnf yum; do command -v $m >/dev/null && other=$m && break; done
+    case " $ID ${ID_LIKE-} " in *" debian "*|*" ubuntu "*) other= ;; esac
+    command -v apt-get >/dev/null && [ -z "${other-}" ] && echo apt || echo "${other-}"
+    """
+    return judge.output(host, "package manager", script)
+
+
+def judge_sources(host: Any, sources: list[dict[str, Any]], key: str, used: set[str]) -> None:
+    """Fail unless the addresses *used* are those of *sources*, and no others where one of them is exclusive."""
+    wanted = {source[key].rstrip("/") for source in sources}
     used = {uri.rstrip("/") for uri in used}
-    wanted = {source["uri"].rstrip("/") for source in sources}
     judge.true(host, "package sources", wanted <= used, judge.listed(sorted(wanted)), judge.listed(sorted(used)))
     if any(source["exclusive"] for source in sources):
         judge.true(
             host, "package sources", used <= wanted, f"only {judge.listed(sorted(wanted))}", judge.listed(sorted(used))
         )
+
+
+@pytest.mark.asked_for("host_baseline_apt_sources")
+def test_apt_sources_are_the_ones_in_the_inventory(host: Any, expected: dict[str, Any]) -> None:
+    if manager(host) != "apt":
+        return  # they are for the other hosts of the site
+    used = set(judge.output(host, "package sources", "apt-get indextargets --format '$(REPO_URI)'").split())
+    judge_sources(host, expected["host_baseline_apt_sources"], "uri", used)
+
+
+@pytest.mark.asked_for("host_baseline_rpm_sources")
+def test_rpm_sources_are_the_ones_in_the_inventory(host: Any, expected: dict[str, Any]) -> None:
+    if manager(host) == "apt":
+        return  # they are for the other hosts of the site
+    text = judge.output(host, "package sources", "for f in /etc/yum.repos.d/*.repo; do cat $f; echo; done")
+    found = configparser.ConfigParser(strict=False, interpolation=None)
+    found.read_string(text)
+    enabled = [found[name] for name in found.sections() if found[name].getboolean("enabled", fallback=True)]
+    judge_sources(host, expected["host_baseline_rpm_sources"], "baseurl", {part.get("baseurl", "") for part in enabled})
+    unsigned = [part.name for part in enabled if not part.getboolean("gpgcheck", fallback=True)]
+    judge.equal(host, "package sources without signatures", "none", judge.listed(unsigned))
+
+
+@pytest.mark.asked_for("host_baseline_selinux")
+def test_selinux_is_in_the_mode_of_the_inventory(host: Any, expected: dict[str, Any]) -> None:
+    wanted = expected["host_baseline_selinux"]
+    live = host.run("getenforce 2>/dev/null || echo absent").stdout.strip().lower()
+    if (wanted, live) == ("permissive", "absent"):
+        return  # a system without a policy refuses nothing
+    judge.equal(host, "SELinux", wanted, live)
+    boot = host.run("sed -n 's/^ *SELINUX *= *//p' /etc/selinux/config").stdout.strip().lower()
+    judge.equal(host, "SELinux at the next boot", wanted, boot)
+
+
+@pytest.mark.asked_for("host_baseline_firewalld")
+def test_firewalld_is_as_in_the_inventory(host: Any, expected: dict[str, Any]) -> None:
+    runs = expected["host_baseline_firewalld"] == "running"
+    active = host.run("systemctl is-active --quiet firewalld.service").rc == 0
+    boot = host.run("systemctl is-enabled --quiet firewalld.service").rc == 0
+    judge.equal(host, "firewalld (now, at boot)", (runs, runs), (active, boot))
+
+
+@pytest.mark.asked_for("host_baseline_time_sync")
+def test_chrony_keeps_the_clock_with_the_servers_of_the_inventory(host: Any, expected: dict[str, Any]) -> None:
+    active = host.run("systemctl is-active chrony.service chronyd.service").stdout.split()
+    judge.true(host, "chrony", "active" in active, "active", judge.listed(active))
+    rival = host.run("systemctl is-active systemd-timesyncd.service ntpd.service").stdout.split()
+    judge.true(host, "other keepers of the clock", "active" not in rival, "none", judge.listed(rival))
+    asked = host.run("chronyc -n -c sources").stdout.splitlines()
+    known = {line.split(",")[2] for line in asked if line.count(",") > 2}
+    names = {address for name in expected["host_baseline_time_servers"] for address in addresses(host, name)}
+    judge.true(host, "chrony's sources", names <= known, judge.listed(sorted(names)), judge.listed(sorted(known)))
+
+
+def addresses(host: Any, name: str) -> list[str]:
+    """Return an address of *name* as the host resolves it; the name itself when it does not."""
+    words = host.run("getent ahostsv4 %s", name).stdout.split()
+    return words[:1] or [name]
+
+
+@pytest.mark.asked_for("host_baseline_ip_forward")
+def test_the_host_forwards(host: Any) -> None:
+    found = judge.output(host, "net.ipv4.ip_forward", "cat /proc/sys/net/ipv4/ip_forward")
+    judge.equal(host, "net.ipv4.ip_forward", "1", found)
+
+
+@pytest.mark.asked_for("host_baseline_kernel_hold")
+def test_updates_leave_the_kernel_alone(host: Any) -> None:
+    if manager(host) == "apt":
+        held = set(judge.output(host, "held packages", "apt-mark showhold").split())
+        shape = "${Package} ${db:Status-Status}\\n"
+        listed = host.run("dpkg-query -W -f '" + shape + "' 'linux-image-*' 'linux-headers-*'").stdout
+        installed = {line.split()[0] for line in listed.splitlines() if line.endswith(" installed")}
+        loose = sorted(installed - held)
+    else:
+        rows = host.run("grep -hE '^(exclude|excludepkgs) *=' /etc/dnf/dnf.conf /etc/yum.conf").stdout
+        loose = [] if "kernel*" in rows.replace("=", " ").split() else ["kernel*"]
+    judge.equal(host, "kernel packages that an update may exchange", "none", judge.listed(loose))

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from tests.compliance import judge
-from tests.compliance.npu import Npus
+from tests.compliance.npu import Npus, good_version, installed_version
 
 READ_AND_WRITE_FOR_GROUP = 0o660
 
@@ -36,9 +36,7 @@ def test_device_nodes_are_there_and_belong_to_the_account(host: Any, expected: d
 
 def test_installed_driver_is_the_version_in_the_inventory(host: Any, expected: dict[str, Any]) -> None:
     place = f"{expected['npu_driver_install_path']}/driver/version.info"
-    found = re.search(r"(?m)^\s*Version\s*=\s*(\S+)", judge.content(host, place))
-    said = found.group(1) if found else "a file without Version="
-    judge.same_version(host, place, expected["npu_driver_version"], said)
+    good_version(host, place, expected, "npu_driver", installed_version(host, place))
 
 
 def test_driver_is_installed_as_a_whole(host: Any, expected: dict[str, Any]) -> None:
@@ -55,14 +53,26 @@ def test_driver_is_installed_as_a_whole(host: Any, expected: dict[str, Any]) -> 
     judge.true(host, f"{path}/driver/tools/upgrade-tool", tool.rc == 0, "an executable", "none")
 
 
-def test_running_driver_is_the_version_in_the_inventory(host: Any, expected: dict[str, Any], npus: Npus) -> None:
+def test_running_driver_is_the_installed_one_and_the_inventory_accepts_it(
+    host: Any, expected: dict[str, Any], npus: Npus
+) -> None:
+    installed = installed_version(host, f"{expected['npu_driver_install_path']}/driver/version.info")
     found = npus.running_version or f"none ({npus.said})"
-    judge.same_version(host, "driver that runs", expected["npu_driver_version"], found)
+    judge.same_version(host, "driver that runs", installed, found)
+    good_version(host, "driver that runs", expected, "npu_driver", found)
 
 
-def test_every_card_is_healthy(host: Any, expected: dict[str, Any], npus: Npus) -> None:
+def test_no_unit_of_the_operator_is_left_stopped(host: Any) -> None:
+    left = host.run("cat /var/lib/provision/drained 2>/dev/null").stdout.strip()
+    judge.equal(host, "units that were stopped for a driver change and not started again", "none", left or "none")
+
+
+def test_every_chip_is_healthy(host: Any, expected: dict[str, Any], npus: Npus) -> None:
+    # one row with name and health for each chip, also where a card has two
     wanted = expected["npu_driver_expected_count"]
-    judge.true(host, "cards in npu-smi", len(npus.cards) == wanted, wanted, f"{len(npus.cards)} ({npus.said})")
+    judge.true(host, "chips in npu-smi", len(npus.cards) == wanted, wanted, f"{len(npus.cards)} ({npus.said})")
+    cards, per_card = {number for number, _, _ in npus.cards}, expected.get("npu_driver_chips_per_card") or 1
+    judge.equal(host, "cards in npu-smi", wanted // per_card, len(cards))
     ill = [f"card {number}: {health}" for number, _, health in npus.cards if health != "OK"]
     judge.equal(host, "cards that are not OK", "none", judge.listed(ill))
 

@@ -200,3 +200,18 @@ def test_10_rebuild_ends_with_a_served_token() -> None:
     output = good(provision("rebuild", "--yes", timeout=25 * MINUTE))
     assert "tiny test model" in output
     assert answer("plan")["drift"] is False
+
+
+def test_11_a_purge_takes_services_containers_images_and_models_away() -> None:
+    done = provision("down", "--purge", "--models", "--yes")
+    assert "firmware, driver" in good(done)
+    left = {
+        "docker ps -aq": "",
+        "docker images -q": "",
+        "ls -d /data/models/tiny-qwen2 /usr/local/Ascend /var/lib/provision /var/cache/provision 2>/dev/null": "",
+        "ls /etc/systemd/system | grep -i -e provision -e ascend": "",
+        "systemctl list-units --all --no-legend 'provision-*'": "",
+        "grep -i -e ascend -e 10.77 /etc/docker/daemon.json": "",
+    }
+    for host in HOSTS:
+        assert {command: on(host, command, check=False) for command in left} == left

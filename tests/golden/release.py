@@ -9,8 +9,10 @@ from pathlib import Path
 from driver import paths
 
 RELEASE = paths.CATALOG / "releases/lab.yml"
+RELEASES = tuple(sorted(paths.CATALOG.glob("releases/lab*.yml")))
+"""The releases whose files the lab builds."""
 
-_ENTRY = re.compile(r'\{file: (?P<file>[^,]+), size: \d+, sha256: "[0-9a-f]*"\}')
+_ENTRY = re.compile(r'\{file: (?P<file>[^,{}]+), size: \d+, sha256: "[0-9a-f]*"\}')
 
 
 def with_sums(text: str, built: dict[str, Path]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from driver import commands, paths, render, resolve
-from tests.golden.release import RELEASE, with_sums
+from tests.golden.release import RELEASES, with_sums
 from tests.lab import vendor
 
 FOLDER = Path(__file__).resolve().parent
@@ -43,7 +43,8 @@ def update() -> int:
     """Write the sums of the lab's packages and the golden trees anew; return the number of files."""
     with TemporaryDirectory() as folder:
         built = {path.name: path for path in vendor.build(Path(folder))}
-        RELEASE.write_text(with_sums(RELEASE.read_text(encoding="utf-8"), built), encoding="utf-8")
+        for release in RELEASES:
+            release.write_text(with_sums(release.read_text(encoding="utf-8"), built), encoding="utf-8")
     count = 1
     for name in SITES:
         shutil.rmtree(FOLDER / name, ignore_errors=True)

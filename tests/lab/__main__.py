@@ -1,4 +1,4 @@
-"""The simulated site from the command line: `python -m tests.lab up | down | reset | status`."""
+"""The simulated site from the command line: `python -m tests.lab up | down | reset | fresh | status | lanes`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from tests.lab.site import command, operations
+from tests.lab.site import command, lanehosts, operations
 from tests.lab.site.errors import LabError
-from tests.lab.site.layout import default_layout
+from tests.lab.site.layout import Layout, default_layout
 from tests.lab.site.progress import Progress
 
 NOT_READY = 6
@@ -25,10 +25,12 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="lab", description="Two bare simulated servers, and what a site has around them."
     )
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="up | down | reset | status")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="up | down | reset | fresh | status | lanes")
     for verb, text in {
         "up": "make the site, or whatever of it is missing",
         "reset": "throw the servers away and make bare ones, in seconds",
+        "fresh": "make the named hosts bare again, and leave all others alone",
+        "lanes": "list the hosts of other systems and cards that `up --lanes` makes, and which there are",
         "status": "ask every part of the site whether it answers",
         "down": "remove machines and network; stop the engine if the lab started it",
     }.items():
@@ -37,6 +39,12 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 "--hosts", type=int, metavar="N", help="number of servers (default: as many as there are, or 2)"
             )
+        if verb == "up":
+            sub.add_argument(
+                "--lanes", default="", metavar="NAME,…", help="hosts of other systems and cards as well, or all"
+            )
+        if verb == "fresh":
+            sub.add_argument("names", nargs="+", metavar="NAME", help="a server or a lane, such as node3 or rpm")
         if verb == "down":
             sub.add_argument("--purge", action="store_true", help="remove what was built and downloaded, too")
         sub.add_argument("--json", action="store_true", help="answer as JSON on stdout")
@@ -49,13 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     layout, progress = default_layout(), Progress()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if options.verb == "down":
-            operations.down(layout, progress, purge=options.purge)
-            state: dict[str, Any] = {"ready": False}
-        elif options.verb == "status":
-            state = operations.status(layout)
-        else:
-            state = getattr(operations, options.verb)(layout, progress, options.hosts)
+        state = perform(options, layout, progress)
     except LabError as error:
         return _give_up(f"Error: {error}", error.exit_code)
     except KeyboardInterrupt:
@@ -64,9 +66,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _give_up(traceback.format_exc(), 1)
     if options.json:
         sys.stdout.write(json.dumps({**state, "seconds": round(progress.elapsed, 1), "stages": progress.stages}) + "\n")
-    elif options.verb != "down":
+    elif options.verb == "lanes":
+        sys.stdout.write(lane_table(state))
+    elif "services" in state:
         sys.stdout.write(table(state))
     return 0 if state["ready"] or options.verb == "down" else NOT_READY
+
+
+def perform(options: argparse.Namespace, layout: Layout, progress: Progress) -> dict[str, Any]:
+    """Do what *options* ask for and return the state of the site, or what the verb has to say instead."""
+    if options.verb == "down":
+        operations.down(layout, progress, purge=options.purge)
+        return {"ready": False}
+    if options.verb == "up":
+        names = [name for name in options.lanes.split(",") if name]
+        return operations.up(layout, progress, options.hosts, names)
+    if options.verb == "reset":
+        return operations.reset(layout, progress, options.hosts)
+    if options.verb == "fresh":
+        return operations.fresh(layout, progress, options.names)
+    return lanehosts.listed(layout) if options.verb == "lanes" else operations.status(layout)
+
+
+def lane_table(state: dict[str, Any]) -> str:
+    """Return the lanes as lines for a person."""
+    row = "{name:<11} {address:<12} {state:<8} {system:<15} python {python:<5} {cards}\n"
+    return "".join(row.format(**lane) for lane in state["lanes"])
 
 
 def table(state: dict[str, Any]) -> str:

@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
 # Set-up for developing and for the simulated site: system packages, a .venv, the pinned requirements.
-# Repeatable; does only what is missing.
+# Repeatable; does only what is missing. `setup.sh lanes` also brings what the hosts of other systems are made with.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 # command -> Debian package that brings it
 declare -A needs=(
   [dockerd]=docker.io [debootstrap]=debootstrap [iptables]=iptables [ssh]=openssh-client [ssh-keygen]=openssh-client
-  [gpg]=gnupg [dpkg-deb]=dpkg [git]=git [ip]=iproute2 [python3.11]=python3.11
+  [gpg]=gnupg [dpkg-deb]=dpkg [git]=git [ip]=iproute2 [openssl]=openssl [python3.11]=python3.11
 )
+if [ "${1:-}" = lanes ]; then
+  needs+=(
+    [rpmbuild]=rpm [createrepo_c]=createrepo-c [qemu-aarch64-static]=qemu-user-static [qemu-system-x86_64]=qemu-system-x86
+    [mkfs.ext4]=e2fsprogs
+  )
+fi
 missing=()
 for command in "${!needs[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "$command" >/dev/null || missing+=("${needs[$command]}")

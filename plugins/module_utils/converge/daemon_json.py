@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import copy
+import glob
 import json
 import os
 import stat
 import time
 from typing import Any, Dict, List, Tuple
 
+from .atomic import put
 from .errors import RefusedError
 
 Options = Dict[str, Any]
 
-# How dockerd spells a key of daemon.json on its command line, where that is not the key itself.
-FLAG_OF = {
-    "insecure-registries": "insecure-registry",
-    "registry-mirrors": "registry-mirror",
-    "hosts": "host",
-    "labels": "label",
-    "log-opts": "log-opt",
-    "storage-opts": "storage-opt",
-    "exec-opts": "exec-opt",
-    "default-ulimits": "default-ulimit",
-}
-# dockerd itself allows these in both places.
-BOTH_PLACES = ("runtimes", "features", "builder")
+# Only root may decide how every container runs; the vendor's installer refuses a file of somebody else.
+OWNER_ROOT = 0
+BACKUP_END = ".provision-backup"
 
 
 def merged(present: Options, options: Options, remove: Options) -> Options:
@@ -83,14 +75,18 @@ def _object(text: str) -> Options:
     return found
 
 
-def unsafe(path: str) -> str:
+def unsafe(path: str, owner: int = OWNER_ROOT) -> str:
     """Return why *path* must not be written through ("" is fine): vendors' installers refuse it as well."""
     try:
         found = os.lstat(path)
     except FileNotFoundError:
         return ""
     if stat.S_ISREG(found.st_mode):
-        return ""
+        if found.st_uid == owner:
+            return ""
+        return (
+            f"{path} belongs to uid {found.st_uid}, expected {owner}: look who writes it, then `chown root:root {path}`"
+        )
     kind = "link" if stat.S_ISLNK(found.st_mode) else "folder or device"
     return f"{path} is a {kind}, expected a plain file: replace it by its content"
 
@@ -109,42 +105,38 @@ def render(options: Options) -> str:
     return json.dumps(options, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def write(path: str, text: str, last_written: str) -> str:
-    """Replace *path* by *text*, keep the old file beside it, remember ours; return the backup's path ("" is none)."""
-    mode = mode_for(path)
+def write(path: str, text: str, last_written: str, mode: int = 0) -> str:
+    """Replace *path* by *text*, keep the old file beside it, remember ours; return the backup's path ("" is none).
+
+    *mode* 0 stands for the one that the file has.
+    """
+    mode = mode or mode_for(path)
     backup = ""
     if os.path.exists(path):
-        backup = f"{path}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.provision-backup"
-        os.replace(_copy(path, backup + ".new"), backup)
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    os.makedirs(os.path.dirname(last_written), mode=0o700, exist_ok=True)
-    _put(path, text, mode)
-    _put(last_written, text, 0o600)
+        backup = f"{path}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{BACKUP_END}"
+        with open(path, encoding="utf-8", errors="surrogateescape") as old:
+            put(backup, old.read(), 0o600, folder_mode=0o755)
+    put(path, text, mode, folder_mode=0o755)
+    put(last_written, text, 0o600)
     return backup
 
 
-def _copy(source: str, target: str) -> str:
-    with open(source, "rb") as old, open(target, "wb") as new:
-        new.write(old.read())
-    os.chmod(target, 0o600)
-    return target
+def take_away(path: str, last_written: str) -> None:
+    """Remove every copy of *path* that write() made: beside it, and what it remembered."""
+    copies = glob.glob(glob.escape(path) + ".*" + BACKUP_END)
+    for name in [*copies, last_written]:
+        if os.path.exists(name):
+            os.unlink(name)
 
 
-def _put(path: str, text: str, mode: int) -> None:
-    draft = path + ".provision-new"
-    with open(draft, "w", encoding="utf-8") as target:
-        target.write(text)
-        target.flush()
-        os.fsync(target.fileno())
-    os.chmod(draft, mode)
-    os.replace(draft, path)
-
-
-def given_twice(options: Options, command_line: str) -> List[str]:
-    """Return our keys that the unit's command line sets too: dockerd does not start when both do."""
-    words = command_line.replace("=", " ").split()
-    keys = [key for key in options if key not in BOTH_PLACES]
-    return sorted(key for key in keys if f"--{FLAG_OF.get(key, key)}" in words)
+def in_order(wanted: Options, present: Options) -> Options:
+    """Return *wanted* with lists of the same entries in the order of *present*: no change for nothing."""
+    result = dict(wanted)
+    for key, value in wanted.items():
+        old = present.get(key)
+        if isinstance(value, list) and isinstance(old, list) and len(old) == len(value):
+            result[key] = old if all(part in old for part in value) else value
+    return result
 
 
 def not_in_effect(options: Options, info: Options) -> List[str]:
@@ -161,11 +153,17 @@ def not_in_effect(options: Options, info: Options) -> List[str]:
     missing += [
         f"insecure-registries {entry}" for entry in options.get("insecure-registries") or [] if entry not in known
     ]
+    mirrors = [mirror.rstrip("/") for mirror in registries.get("Mirrors") or []]
+    wanted = options.get("registry-mirrors") or []
+    missing += [f"registry-mirrors {entry}" for entry in wanted if entry.rstrip("/") not in mirrors]
+    for key, shown in (("data-root", "DockerRootDir"), ("log-driver", "LoggingDriver")):
+        if key in options and info.get(shown) != options[key]:
+            missing.append(f"{key} {options[key]}")
     return missing
 
 
 # What GET /info shows of daemon.json, so that nobody has to guess whether the engine runs with it.
-VISIBLE = {"default-runtime", "runtimes", "insecure-registries"}
+VISIBLE = {"default-runtime", "runtimes", "insecure-registries", "registry-mirrors", "data-root", "log-driver"}
 
 
 def restart_needed(present: Options, wanted: Options, options: Options, info: Options) -> bool:
@@ -175,5 +173,13 @@ def restart_needed(present: Options, wanted: Options, options: Options, info: Op
     stops every container.
     """
     changed = {name for name in set(present) | set(wanted) if present.get(name) != wanted.get(name)}
-    removed = set(present) - set(wanted)
-    return not info or bool(removed) or bool(changed - VISIBLE) or bool(not_in_effect(options, info))
+    shrunk = {name for name in changed if name not in wanted or _lost(present.get(name), wanted[name])}
+    shown = {name: wanted[name] for name in changed & VISIBLE if name in wanted}
+    return not info or bool(shrunk or changed - VISIBLE) or bool(not_in_effect({**options, **shown}, info))
+
+
+def _lost(before: Any, after: Any) -> bool:
+    """Return whether a list or an object has lost members: what goes is not seen by asking for what is wanted."""
+    if isinstance(before, (list, dict)) and isinstance(after, (list, dict)):
+        return any(part not in after for part in before)
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ from .vendor import SEARCH_PATH, version_in
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 5.0
 TAIL_LINES = 20
+SESSION_FIELD = 3  # in /proc/<pid>/stat, counted behind the name, which may contain blanks
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -108,13 +110,27 @@ def _execute(call: Call, progress: Progress) -> int | None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the installer's whole session: it may have started others."""
+    """End the installer's whole session: it may have started others, and some of them in groups of their own."""
     for sent in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, sent)
-        except ProcessLookupError:
-            return
+        for pid in session(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sent)
         deadline = time.monotonic() + GRACE_SECONDS
-        while process.poll() is None and time.monotonic() < deadline:
+        while session(process.pid) and time.monotonic() < deadline:
+            process.poll()  # a child that has ended and was not asked for stays in the list
             time.sleep(POLL_SECONDS)
     process.wait()
+
+
+def session(leader: int, proc: str = "/proc") -> List[int]:
+    """Return the processes of the session that *leader* began, those left out that have ended and wait to be read."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir(proc)):
+        try:
+            with open(os.path.join(proc, entry, "stat"), encoding="utf-8", errors="replace") as source:
+                fields = source.read().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended meanwhile
+        if fields[SESSION_FIELD] == str(leader) and fields[0] != "Z":
+            found.append(int(entry))
+    return found

@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 
 from ..state import files
 from ..state import vendor as judge
-from ..state.versions import is_build_of, is_older
+from ..state.versions import is_enough, is_older
 
 # What a package is called on disk below the install path, and its file with the version.
 KINDS = {
@@ -60,13 +60,16 @@ def installed(kind: str, install_path: str) -> Dict[str, Any]:
     }
 
 
-def action_for(found: Dict[str, Any], wanted: str) -> str:
-    """Return what to do: none, install, upgrade, downgrade, or reinstall (what is there is not whole)."""
+def action_for(found: Dict[str, Any], wanted: str, accepted: str = "") -> str:
+    """Return what to do: none, install, upgrade, downgrade, or reinstall (what is there is not whole).
+
+    A whole version from *accepted* on, up to *wanted*, is left as it is.
+    """
     if not found["residue"]:
         return "install"
     if not found["complete"]:
         return "reinstall"
-    if is_build_of(found["version"], wanted):
+    if is_enough(found["version"], wanted, accepted):
         return "none"
     return "downgrade" if is_older(wanted, than=found["version"]) else "upgrade"
 
@@ -91,12 +94,26 @@ def unfit_parents(path: str) -> List[str]:
     return faults
 
 
+def all_in_one() -> bool:
+    """Return whether an older kind of package is there, beside which the installers refuse."""
+    return os.path.exists(ALL_IN_ONE_MARK)
+
+
 def free_bytes(path: str) -> int:
     """Return the free bytes where *path* is or will be."""
     while not os.path.exists(path):
         path = os.path.dirname(path)
     room = os.statvfs(path)
     return room.f_bavail * room.f_frsize
+
+
+def account_ids(account: str) -> str:
+    """Return "uid:gid" of *account*, "" when there is none."""
+    try:
+        found = pwd.getpwnam(account)
+    except KeyError:
+        return ""
+    return f"{found.pw_uid}:{found.pw_gid}"
 
 
 def login_shell(account: str) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .items import Facts, Item, Wanted
 
 NAME = "ascend"
+OWNER = "ascend_docker_runtime"
 
 
 def compare(wanted: Wanted, facts: Facts) -> list[Item]:
@@ -25,7 +26,17 @@ def compare(wanted: Wanted, facts: Facts) -> list[Item]:
         reason = "its install info says %s, the site %s" % (found["installed"], version)
         return [item("runtime version", found["installed"], version, reason, stops=stops, bytes=size)]
     daemon = facts["docker"]["daemon_json"]
-    return _entry(wanted, facts, stops) if daemon["valid"] else []
+    return (_entry(wanted, facts, stops) if daemon["valid"] else []) + _mounts(found)
+
+
+def _mounts(found: Facts) -> list[Item]:
+    """Return how our own list of mounts differs; containers read it when they start, so nothing has to stop."""
+    there, expected = found.get("mounts"), found.get("mounts_present") or []
+    if (there or []) == expected and (there is None) == (not expected):
+        return []
+    reason = "the runtime's own list of mounts differs from site.yml: docker.runtime_mounts"
+    seen = None if there is None else listing(there) or "an empty list"
+    return [item("runtime mounts", seen, listing(expected) or "no list", reason)]
 
 
 def _entry(wanted: Wanted, facts: Facts, stops: list[str]) -> list[Item]:
@@ -42,7 +53,7 @@ def _entry(wanted: Wanted, facts: Facts, stops: list[str]) -> list[Item]:
     if in_file != path:
         reason = "runtimes.%s of /etc/docker/daemon.json does not name it" % NAME
         items.append(item("runtime entry", in_file, path, reason, stops=stops))
-    if (default == NAME) != wanted["default_runtime"]:
+    if not _default_is_right(wanted, docker, default):
         to = NAME if wanted["default_runtime"] else "not %s" % NAME
         reason = "default-runtime of /etc/docker/daemon.json differs"
         items.append(item("default runtime", default, to, reason, stops=stops))
@@ -52,10 +63,16 @@ def _entry(wanted: Wanted, facts: Facts, stops: list[str]) -> list[Item]:
     return items
 
 
+def _default_is_right(wanted: Wanted, docker: Facts, default: str | None) -> bool:
+    """Return whether *default* may stay: a site that keeps it wants what was there before us."""
+    noted = (docker.get("daemon_keys") or {}).get(OWNER, {}).get("default-runtime", {})
+    return (default == NAME) == bool(wanted["default_runtime"] or noted.get("had") == NAME)
+
+
 def _not_in_effect(wanted: Wanted, docker: Facts, path: str) -> list[str]:
     if not docker["active"]:
         return []
     waiting = [] if docker["runtimes"].get(NAME) == path else ["runtime"]
-    if (docker["default_runtime"] == NAME) != wanted["default_runtime"]:
+    if not _default_is_right(wanted, docker, docker["default_runtime"]):
         waiting.append("default runtime")
     return waiting

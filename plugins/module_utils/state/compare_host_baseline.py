@@ -1,17 +1,28 @@
-"""host_baseline: the account, the commands, the kernel headers, the package sources."""
+"""host_baseline: the package sources, the account, the commands, the kernel headers, and what a site wants beside."""
 
 from __future__ import annotations
 
+from . import compare_system
 from .items import item, listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .items import Facts, Item, Wanted
+
+# Docker's own repository, which the site asks for as well (role docker_engine).
+OF_ANOTHER_ROLE = ("/provision-docker.sources", "/provision-docker.repo")
 
 
 def compare(wanted: Wanted, facts: Facts) -> list[Item]:
     """Return how the base of the host differs from *wanted*."""
-    return [*_sources(wanted, facts), *_account(wanted, facts["account"]), *_build_tools(wanted, facts)]
+    return [
+        *_sources(wanted, facts),
+        *_account(wanted, facts["account"]),
+        *_build_tools(wanted, facts),
+        *compare_system.compare(wanted, facts),
+    ]
 
 
 def _account(wanted: Wanted, found: Facts) -> list[Item]:
@@ -60,23 +71,40 @@ def _reboots_into(kernel: str | None, facts: Facts) -> bool:
 
 
 def _sources(wanted: Wanted, facts: Facts) -> list[Item]:
-    if not wanted["apt_sources"] or facts["os"].get("package_manager") != "apt":
-        return []
-    present = [(path, entry) for path, entries in facts["apt_sources"].items() for entry in entries]
+    manager = facts["os"].get("package_manager")
+    if manager == "apt":
+        return _compare_sources("apt", wanted["apt_sources"], facts["apt_sources"], _is_apt)
+    if manager in {"dnf", "yum"}:
+        return _compare_sources("rpm", wanted["rpm_sources"], facts["rpm_sources"], _is_rpm)
+    return []
+
+
+def _compare_sources(
+    kind: str, wanted: list[Facts], found: dict[str, list[Facts]], same: Callable[[Facts, Facts], bool]
+) -> list[Item]:
+    """Return which of the sources *wanted* no file names, and which files name others that the site rules out."""
+    present = [(path, entry) for path, entries in found.items() for entry in entries]
     items = []
-    for source in wanted["apt_sources"]:
-        if not any(_is(entry, source) for _, entry in present):
-            to = "%s %s %s" % (source["uri"], source["suite"], " ".join(source["components"]))
-            items.append(item("apt source", None, to, "no file of apt names it", detail={"name": source["name"]}))
-    if any(source.get("exclusive") for source in wanted["apt_sources"]):
-        others = {path for path, entry in present if not any(_is(entry, source) for source in wanted["apt_sources"])}
+    for source in wanted:
+        if not any(same(entry, source) for _, entry in present):
+            words = [source.get("uri") or source["baseurl"], source.get("suite", ""), *source.get("components", [])]
+            reason = "no file of the package manager names it"
+            to = " ".join(word for word in words if word)
+            items.append(item(kind + " source", None, to, reason, detail={"name": source["name"]}))
+    if any(source.get("exclusive") for source in wanted):
+        named = [(path, entry) for path, entry in present if not path.endswith(OF_ANOTHER_ROLE)]
+        others = {path for path, entry in named if not any(same(entry, source) for source in wanted)}
         if others:
             reason = "the site says that its own sources are the only ones"
             detail = {"files": sorted(others)}
-            items.append(item("other apt sources", listing(sorted(others)), "moved aside", reason, detail=detail))
+            items.append(item("other %s sources" % kind, listing(sorted(others)), "moved aside", reason, detail=detail))
     return items
 
 
-def _is(entry: Facts, source: Facts) -> bool:
+def _is_apt(entry: Facts, source: Facts) -> bool:
     same_place = entry["uri"].rstrip("/") == source["uri"].rstrip("/") and entry["suite"] == source["suite"]
     return same_place and set(source["components"]) <= set(entry["components"])
+
+
+def _is_rpm(entry: Facts, source: Facts) -> bool:
+    return bool(entry["uri"].rstrip("/") == source["baseurl"].rstrip("/") and entry["gpgcheck"])

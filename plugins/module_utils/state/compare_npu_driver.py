@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from .items import item, listing, running_version, stopped_by_reboot
+from .items import foreign_holders, item, listing, running_version, stopped_by_reboot
 from .reboot import STARTING, differs
-from .versions import is_build_of, is_same_release
+from .versions import good_enough, is_enough, is_same_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,12 +18,13 @@ def compare(wanted: Wanted, facts: Facts) -> list[Item]:
     items = _cards_on_bus(wanted, facts["npu"]["pci"])
     installation = _installation(wanted, facts)
     if installation is not None:
-        return [*items, installation]
+        return [*items, *_obstacles(wanted, facts), installation]
+    items += _drained(facts)
     reasons = facts["reboot"]["npu_driver"]
     if reasons:
         running = facts["npu_driver"]["running"] or "nothing"
-        stops = stopped_by_reboot(facts)
-        return [*items, item("reboot pending", running, wanted["version"], reasons[0], reboot=True, stops=stops)]
+        installed, stops = facts["npu_driver"]["installed"], stopped_by_reboot(facts)
+        return [*items, item("reboot pending", running, installed, reasons[0], reboot=True, stops=stops)]
     if differs(facts["npu_driver"]):
         items.append(running_version("driver", facts["npu_driver"]))
     nodes = _nodes(wanted, facts)
@@ -44,6 +45,7 @@ def _installation(wanted: Wanted, facts: Facts) -> Item | None:
     """Return what has to be installed, None when the wanted version is there and whole."""
     driver, version = facts["npu_driver"], wanted["version"]
     size, stops = wanted["package"].get("size") or 0, stopped_by_reboot(facts)
+    accepted = wanted.get("version_accepted", "")
     detail = {key: driver[key] for key in ("installed", "running", "complete", "missing")}
     if not driver["present"]:
         what, found, reason = "driver version", None, "no driver is installed"
@@ -51,14 +53,40 @@ def _installation(wanted: Wanted, facts: Facts) -> Item | None:
         what, found = "driver installation", "incomplete"
         busy = "; an installer is running now" if driver["installer_running"] else ""
         reason = "an installation ended half-way: missing %s%s" % (listing(driver["missing"]), busy)
-    elif not is_build_of(driver["installed"], version):
+    elif not is_enough(driver["installed"], version, accepted):
         what, found = "driver version", driver["installed"]
-        reason = "version.info says %s, the site %s" % (found, version)
+        reason = "version.info says %s, the site %s" % (found, good_enough(version, accepted))
         if is_same_release(driver["running"], version):
             reason += "; the driver that runs is %s, so the file or the package was changed" % version
     else:
         return None
     return item(what, found, version, reason, reboot=True, stops=stops, bytes=size, detail=detail)
+
+
+def _obstacles(wanted: Wanted, facts: Facts) -> list[Item]:
+    """Return what would make the installation fail, or its module not load; the first is for a person to decide."""
+    items, modules = [], facts["kernel_modules"]
+    if modules["enforced"] and not wanted.get("modules_signed"):
+        reason = "the kernel would not load the driver's module, which DKMS builds here and signs with no key it knows"
+        items.append(item("module signatures", " and ".join(modules["enforced"]), "not demanded", reason))
+    tree = modules["dkms"]
+    if tree["failed"]:
+        whose = "provision's" if tree["ours"] else "not provision's"
+        reason = "the last build in it failed and stands in the way of the next one; it was %s" % whose
+        items.append(item("dkms residue", tree["path"], "removed", reason, detail={"residue": tree["path"]}))
+    strangers = [] if wanted.get("drain_units") else foreign_holders(facts)
+    if strangers:
+        reason = "provision did not start them, and nothing is installed under them; units to stop go under npu.drain"
+        items.append(item("cards in use", listing(strangers), "free", reason))
+    return items
+
+
+def _drained(facts: Facts) -> list[Item]:
+    """Return the units that an earlier run stopped for its installation and was killed before it started them again."""
+    units = facts.get("drain", {}).get("waiting", [])
+    reason = "an earlier run stopped them for a driver change and ended before it could start them again"
+    detail = {"drained": units}
+    return [item("drained units", "stopped: %s" % listing(units), "started", reason, detail=detail)] if units else []
 
 
 def _nodes(wanted: Wanted, facts: Facts) -> list[Item]:
@@ -87,9 +115,9 @@ def _monitor(wanted: Wanted, facts: Facts, nodes: list[Item]) -> list[Item]:
         reason = "a directory where the file belongs: a container that was started with -v made it"
         return [item("npu-smi", "directory %s" % smi["directory"], "file", reason, detail={"path": smi["directory"]})]
     if smi["code"] in STARTING:
-        return [item("driver answer", "starting", wanted["version"], "npu-smi gives %d: not ready yet" % smi["code"])]
+        return [item("driver answer", "starting", "ready", "npu-smi gives %d: not ready yet" % smi["code"])]
     if smi["error"]:
-        return [] if nodes else [item("driver answer", smi["error"], wanted["version"], "the driver does not answer")]
+        return [] if nodes else [item("driver answer", smi["error"], "an answer", "the driver does not answer")]
     chips = smi["chips"]
     if not chips:
         return []  # what was not understood is no proof that cards are missing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .items import item, listing, running_version, stopped_by_reboot
 from .reboot import differs
-from .versions import is_build_of
+from .versions import good_enough, is_enough
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,11 +21,12 @@ def compare(wanted: Wanted, facts: Facts) -> list[Item]:
     if not firmware["complete"]:
         reason = "an installation ended half-way: missing %s" % listing(firmware["missing"])
         return [item("firmware installation", "incomplete", version, reason, reboot=True, stops=stops, bytes=size)]
-    if not is_build_of(firmware["installed"], version):
-        reason = "version.info says %s, the site %s" % (firmware["installed"], version)
+    accepted = wanted.get("version_accepted", "")
+    if not is_enough(firmware["installed"], version, accepted):
+        reason = "version.info says %s, the site %s" % (firmware["installed"], good_enough(version, accepted))
         return [item("firmware version", firmware["installed"], version, reason, reboot=True, stops=stops, bytes=size)]
     reasons = facts["reboot"]["npu_firmware"]
     if reasons:
         running = firmware["running"] or "unknown"
-        return [item("reboot pending", running, version, reasons[0], reboot=True, stops=stops)]
+        return [item("reboot pending", running, firmware["installed"], reasons[0], reboot=True, stops=stops)]
     return [running_version("firmware", firmware)] if differs(firmware) else []

@@ -20,6 +20,10 @@ SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
 DAEMON_JSON = "/etc/docker/daemon.json"
 # Left by the roles when they write daemon.json, removed by the restart that makes it effective.
 RESTART_MARK = "/run/provision/docker-restart-needed"
+# What daemon.json was like before the roles wrote to it, by owner and key: the roles write it, removal reads it.
+KEYS = "/var/lib/provision/daemon-keys.json"
+# The accounts that the role let into the group of the engine's socket, one a line.
+MEMBERS = "/var/lib/provision/docker-members"
 TIMEOUT_SECONDS = 20.0
 OK = 200
 _CARD = re.compile(r"^/dev/davinci(\d+)$")
@@ -34,8 +38,9 @@ def absent() -> Facts:
     """Return the facts of a host without Docker."""
     return {
         "installed": False, "active": False, "version": None, "api_error": "", "daemon_json": daemon_json(),
-        "runtimes": {}, "default_runtime": None, "insecure_registries": [], "images": [], "containers": [],
-        "root": None, "restart_owed": os.path.exists(RESTART_MARK),
+        "runtimes": {}, "default_runtime": None, "insecure_registries": [], "registry_mirrors": [], "log_driver": None,
+        "images": [], "containers": [], "root": None, "restart_owed": os.path.exists(RESTART_MARK),
+        "daemon_keys": daemon_keys(), "members": (files.text(MEMBERS) or "").split(),
     }  # fmt: skip
 
 
@@ -97,6 +102,8 @@ def engine(info: Facts) -> Facts:
         "runtimes": runtimes,
         "default_runtime": info.get("DefaultRuntime"),
         "insecure_registries": sorted(insecure),
+        "registry_mirrors": [mirror.rstrip("/") for mirror in registries.get("Mirrors") or []],
+        "log_driver": info.get("LoggingDriver"),
         "root": info.get("DockerRootDir"),
     }
 
@@ -187,13 +194,22 @@ def card_numbers(text: str) -> list[str]:
 
 
 def daemon_json(path: str = DAEMON_JSON) -> Facts:
-    """Return {exists, valid, content, error, mode, owner}; logins inside addresses are blanked out."""
-    found: Facts = {"exists": False, "valid": True, "content": {}, "error": "", "mode": None, "owner": None}
+    """Return {exists, valid, content, error, mode, owner, link}; logins inside addresses are blanked out."""
+    found: Facts = {
+        "exists": False,
+        "valid": True,
+        "content": {},
+        "error": "",
+        "mode": None,
+        "owner": None,
+        "link": False,
+    }
     try:
         status = os.lstat(path)
     except OSError:
         return found
     found.update(exists=True, mode="%04o" % stat.S_IMODE(status.st_mode), owner=_owner(status.st_uid))
+    found["link"] = stat.S_ISLNK(status.st_mode)
     text = files.text(path)
     try:
         content = json.loads(_LOGIN.sub("//***@", text)) if text and text.strip() else {}
@@ -206,6 +222,35 @@ def daemon_json(path: str = DAEMON_JSON) -> Facts:
     else:
         found["content"] = content
     return found
+
+
+def daemon_keys(path: str = KEYS) -> Facts:
+    """Return by owner and key what the roles set in daemon.json and what had been there; {} where nothing is noted."""
+    try:
+        noted = json.loads(_LOGIN.sub("//***@", files.text(path) or ""))
+        return dict(noted["owners"])
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def root_content(root: str | None, default: str = "/var/lib/docker") -> list[str]:
+    """Return what lies in the engine's folder that a move to another one would leave behind."""
+    folder = root or default
+    kept = ("image", "overlay2", "volumes", "containers")
+    # an engine that never ran a container has these folders, and only its own bookkeeping in them
+    return [name for name in kept if _has_more_than_bookkeeping("%s/%s" % (folder, name))]
+
+
+def _has_more_than_bookkeeping(folder: str) -> bool:
+    for name in files.names(folder):
+        path = "%s/%s" % (folder, name)
+        if name in {"l", "backingFsBlockDev", "metadata.db"}:
+            continue
+        if os.path.basename(folder) != "image":
+            return True
+        if any(files.names("%s/imagedb/content/%s" % (path, kind)) for kind in files.names(path + "/imagedb/content")):
+            return True
+    return False
 
 
 def _owner(uid: int) -> str:

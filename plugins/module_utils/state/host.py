@@ -6,52 +6,58 @@ import os
 import sys
 
 from . import files
+from .bootloader import next_kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .items import Facts
 
 PACKAGE_MANAGERS = ("apt-get", "dnf", "yum", "zypper")
+APT_FAMILIES = {"debian", "ubuntu"}
+# ID of os-release in lower case. Others are served by what their package manager is used for elsewhere, with a remark.
+KNOWN = {
+    *APT_FAMILIES, "almalinux", "alinux", "anolis", "bclinux", "centos", "ctyunos", "culinux", "euleros", "fedora",
+    "hce", "kylin", "ol", "openeuler", "rhel", "rocky", "tencentos", "uos", "velinux",
+}  # fmt: skip
 MEMBER_FIELDS = 4
 ACCOUNT_FIELDS = 7
 
 
 def system(root: str = "") -> Facts:
-    """Return {id, id_like, version_id, pretty, kernel, kernel_next, arch, python, package_manager}.
+    """Return {id, id_like, version_id, pretty, codename, known, kernel, kernel_next, arch, python, package_manager}.
 
-    And kernel_next_headers, None where nobody can tell the next kernel.
+    And kernel_next_headers, None where nobody can tell the next kernel. known: this project has met such a system.
     """
     release = files.pairs(files.text(root + "/etc/os-release") or files.text(root + "/usr/lib/os-release"))
     names = os.uname()
     following = next_kernel(root)
-    manager = next((name for name in PACKAGE_MANAGERS if files.which(name)), None)
+    families = {word.lower() for word in [release.get("ID", ""), *release.get("ID_LIKE", "").split()]}
     return {
         "id": release.get("ID", ""),
         "id_like": release.get("ID_LIKE", ""),
         "version_id": release.get("VERSION_ID", ""),
         "pretty": release.get("PRETTY_NAME", ""),
+        "codename": release.get("VERSION_CODENAME") or release.get("UBUNTU_CODENAME", ""),
         "kernel": names.release,
         "kernel_next": following,
         "kernel_next_headers": kernel_headers(root, following) if following else None,
         "arch": names.machine,
         "python": "%d.%d.%d" % sys.version_info[:3],
-        "package_manager": manager.split("-")[0] if manager else None,
+        "package_manager": package_manager(families, [name for name in PACKAGE_MANAGERS if files.which(name)]),
+        "known": release.get("ID", "").lower() in KNOWN,
     }
 
 
-def next_kernel(root: str = "") -> str | None:
-    """Return the kernel that the next boot starts, None when the boot loader's files do not say."""
-    saved = files.pairs(files.text(root + "/boot/grub2/grubenv")).get("saved_entry", "")
-    entry = files.text(root + "/boot/loader/entries/%s.conf" % saved) if saved and "/" not in saved else None
-    for line in (entry or "").splitlines():
-        words = line.split()
-        if words[:1] == ["linux"] and "vmlinuz-" in words[-1]:
-            return words[-1].split("vmlinuz-", 1)[1]
-    for link in ("/boot/vmlinuz", "/vmlinuz"):
-        target = os.path.basename(os.path.realpath(root + link))
-        if target.startswith("vmlinuz-"):
-            return target[len("vmlinuz-") :]
-    return None
+def package_manager(families: set[str], present: list[str]) -> str | None:
+    """Return which of the managers *present* looks after this host: apt, dnf, yum, zypper, None without any.
+
+    Tools of the other kind are installed for building packages; then the *families* of os-release decide.
+    """
+    kinds = [name.split("-")[0] for name in present]
+    others = [name for name in kinds if name != "apt"]
+    if "apt" in kinds and others and not families & APT_FAMILIES:
+        return others[0]
+    return kinds[0] if kinds else None
 
 
 def memory(content: str) -> Facts:

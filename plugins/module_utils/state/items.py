@@ -32,9 +32,19 @@ def running_containers(facts: Facts) -> list[str]:
 
 
 def stopped_by_reboot(facts: Facts) -> list[str]:
-    """Return what a reboot ends on the cards: the containers, and processes outside of them that hold cards."""
+    """Return what a reboot ends: the containers, processes outside of them that hold cards, the units to drain."""
     processes = [holder for holder in facts.get("holders", []) if holder["kind"] == "process"]
-    return running_containers(facts) + ["process %s (pid %d)" % (entry["name"], entry["pid"]) for entry in processes]
+    named = ["process %s (pid %d)" % (entry["name"], entry["pid"]) for entry in processes]
+    return running_containers(facts) + named + list(facts.get("drain", {}).get("active", []))
+
+
+def foreign_holders(facts: Facts) -> list[str]:
+    """Return in words who holds cards and was not started by provision."""
+    return [
+        "%s %s (pid %s)" % (holder["kind"], holder["name"], holder["pid"])
+        for holder in facts.get("holders", [])
+        if holder["kind"] != "container" or not holder["name"].startswith(OURS)
+    ]
 
 
 def running_version(name: str, package: Facts) -> Item:

@@ -44,6 +44,19 @@ def _pair(folder: str, first: str, second: str) -> str:
     return ":".join(part[2:] if part.startswith("0x") else part for part in parts)
 
 
+def products(functions: list[Facts], wanted_ids: list[str], boards: dict[str, str]) -> list[Facts]:
+    """Return {subsystem, product, count}: the *functions* of the wanted cards by board, product None where unknown.
+
+    *boards* are the products by their subsystem ids, as the catalog names them; without any nobody asks.
+    """
+    mine = [function["subsystem"] for function in functions if function["id"] in wanted_ids]
+    known = {pair.lower(): name for pair, name in boards.items()}
+    return [
+        {"subsystem": pair, "product": known.get(pair), "count": mine.count(pair)}
+        for pair in (sorted(set(mine)) if boards else [])
+    ]
+
+
 def nodes(paths: list[str]) -> list[Facts]:
     """Return {path, owner, group, mode} of those *paths* that are device nodes."""
     found = []

@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
-from . import apt, boot, docker, files, grpc, host, models, npu, processes, ray, reboot, services, units, vendor
+from . import (
+    apt,
+    boot,
+    docker,
+    docker_start,
+    drained,
+    files,
+    grpc,
+    hccn,
+    host,
+    kernel_modules,
+    models,
+    npu,
+    obsutil,
+    processes,
+    programs,
+    ray,
+    reboot,
+    remarks,
+    rpm,
+    services,
+    system,
+    units,
+    vendor,
+)
 from .workers import Notes, Worker
 
 TYPE_CHECKING = False
@@ -18,15 +42,18 @@ def observe(wanted: Wanted, notes: Notes, deep: bool) -> tuple[Facts, Facts]:
     installers = notes.guard("processes", [], processes.installers)
     driver, firmware = _vendor(wanted, installers)
     monitor = Worker(notes, "npu-smi", npu.silent(None, "not asked"), _monitor, driver, installers, deep)
-    unit_names = [DOCKER_UNIT, *(entry["unit"] for entry in _units_of(wanted))]
+    ports_worker = Worker(notes, "hccn_tool", hccn.nothing(), _ports, wanted.get("npu_network"), driver, installers)
+    drain = wanted.get("npu_driver", {}).get("drain_units") or []
+    unit_names = [DOCKER_UNIT, *(entry["unit"] for entry in _units_of(wanted)), *drain, *system.UNITS]
     unit_worker = Worker(notes, "systemd", {}, units.observe, unit_names)
     image_names = [entry["name"] for entry in wanted.get("container_image", {}).get("images", [])]
-    docker_worker = Worker(notes, "docker", docker.absent(), docker.observe, image_names)
+    docker_worker = Worker(notes, "docker", docker.absent(), _docker, notes, image_names)
     service_workers = {
         service["name"]: Worker(notes, "service " + service["name"], {}, services.probe, service)
         for service in wanted.get("inference_service", {}).get("services", [])
     }
     facts = _plain(wanted, notes)
+    facts["system"] = system.observe(notes, facts["os"].get("package_manager"))
     facts["models"] = _models(wanted, notes, deep)
     facts["docker"] = docker_worker.result()
     ray_workers = _ray(wanted, notes, facts["docker"])
@@ -34,8 +61,11 @@ def observe(wanted: Wanted, notes: Notes, deep: bool) -> tuple[Facts, Facts]:
     facts["holders"] = docker.holders(facts["docker"]["containers"], holding)
     facts["privileged_containers"] = docker.privileged(facts["docker"]["containers"])
     facts.update(npu_driver=driver, npu_firmware=firmware, npu=_npu(wanted, notes, monitor.result()))
+    facts["npu_network"] = ports_worker.result()
     unit_facts = unit_worker.result()
     facts["docker"]["unit"] = unit_facts.get(DOCKER_UNIT)
+    facts["drain"] = drained.describe(drain, unit_facts)
+    facts["system"] = system.describe(facts["system"], unit_facts)
     facts["ray"] = {
         member["name"]: _member(member, facts["docker"], unit_facts, ray_workers[member["name"]].result())
         for member in wanted.get("ray_cluster", {}).get("members", [])
@@ -44,7 +74,7 @@ def observe(wanted: Wanted, notes: Notes, deep: bool) -> tuple[Facts, Facts]:
         service["name"]: _service(service, facts["docker"], unit_facts, service_workers[service["name"]].result())
         for service in wanted.get("inference_service", {}).get("services", [])
     }
-    return _conclude(facts, notes), facts
+    return _conclude(wanted, facts, notes), facts
 
 
 def _vendor(wanted: Wanted, installers: list[str]) -> tuple[Facts, Facts]:
@@ -66,6 +96,10 @@ def _monitor(driver: Facts, installers: list[str], deep: bool) -> Facts:
     return npu.monitor(tool if files.kind(tool) == "file" else None, deep)
 
 
+def _ports(wanted: Wanted | None, driver: Facts, installers: list[str]) -> Facts:
+    return hccn.nothing() if wanted is None else hccn.observe(wanted, driver, installers)
+
+
 def _npu(wanted: Wanted, notes: Notes, smi: Facts) -> Facts:
     role = wanted.get("npu_driver", {})
     for entry in smi.get("not_understood", []):
@@ -80,6 +114,7 @@ def _npu(wanted: Wanted, notes: Notes, smi: Facts) -> Facts:
     }
     there = {node["path"] for node in found["nodes"] + found["control_nodes"]}
     found["missing"] = [path for path in [*cards, *controls] if path not in there]
+    found["products"] = npu.products(found["pci"], role.get("pci_ids", []), role.get("boards") or {})
     return found
 
 
@@ -89,7 +124,7 @@ def _plain(wanted: Wanted, notes: Notes) -> Facts:
     name, uid, gid = base.get("account_name", ""), base.get("account_uid"), base.get("account_gid")
     paths = ["/", "/var/lib/docker", INSTALL_PATH]
     paths += [model["path"] for model in wanted.get("model_store", {}).get("models", [])]
-    runtime_path = wanted.get("ascend_docker_runtime", {}).get("install_path") or INSTALL_PATH
+    runtime = wanted.get("ascend_docker_runtime", {})
     users = wanted.get("docker_engine", {}).get("users", [])
     return {
         "os": notes.guard("os", {}, host.system),
@@ -98,9 +133,12 @@ def _plain(wanted: Wanted, notes: Notes) -> Facts:
         "account": notes.guard("account", {}, host.account, name, uid, gid),
         "commands": notes.guard("commands", {}, host.commands, base.get("commands", [])),
         "kernel_headers": notes.guard("kernel headers", False, host.kernel_headers),
+        "kernel_modules": notes.guard("kernel modules", kernel_modules.unknown(), kernel_modules.observe),
         "apt_sources": notes.guard("apt", {}, apt.sources),
+        "rpm_sources": notes.guard("rpm", {}, rpm.sources),
         "docker_users": notes.guard("docker users", [], host.group_members, "docker") if users else [],
-        "ascend_docker_runtime": notes.guard("runtime", {}, vendor.runtime_info, runtime_path),
+        "ascend_docker_runtime": notes.guard("runtime", {}, _runtime, runtime),
+        "obsutil": notes.guard("obsutil", {}, obsutil.observe, wanted.get("obsutil")),
     }
 
 
@@ -116,6 +154,24 @@ def _units_of(wanted: Wanted) -> list[Facts]:
         *wanted.get("ray_cluster", {}).get("members", []),
         *wanted.get("inference_service", {}).get("services", []),
     ]
+
+
+def _docker(notes: Notes, image_names: list[str]) -> Facts:
+    """Return the engine, how systemd starts it, and what of it provision unpacked."""
+    found = docker.observe(image_names)
+    found["programs"] = programs.observe(programs.DOCKER)
+    found["start"] = docker_start.absent()
+    if found["installed"]:
+        found["start"] = notes.guard("docker.service", found["start"], docker_start.observe)
+    found["root_content"] = docker.root_content(found["root"])
+    return found
+
+
+def _runtime(role: Facts) -> Facts:
+    """Return the container runtime, with its own list of mounts and those of the wanted ones that this host has."""
+    present = [path for path in role.get("mounts") or [] if files.kind(path)]
+    found = vendor.runtime_info(role.get("install_path") or INSTALL_PATH)
+    return dict(found, mounts=vendor.runtime_mounts(), mounts_present=present)
 
 
 def _container(name: str, docker_facts: Facts) -> Facts:
@@ -170,7 +226,7 @@ def _service(service: Facts, docker_facts: Facts, unit_facts: Facts, answer: Fac
     return dict(_unit(service["unit"], unit_facts), **container, **(answer or silent))
 
 
-def _conclude(facts: Facts, notes: Notes) -> Facts:
+def _conclude(wanted: Wanted, facts: Facts, notes: Notes) -> Facts:
     """Add what follows from several facts together; return the boot."""
     identity = notes.guard("boot", {"id": "", "booted_at": "", "booted": 0.0}, boot.identity)
     smi = facts["npu"]["smi"]
@@ -181,4 +237,5 @@ def _conclude(facts: Facts, notes: Notes) -> Facts:
         notes.add("firmware", contradiction)
     marker = notes.guard("reboot marker", "", boot.marker, identity["id"])
     facts["reboot"] = reboot.pending(marker, identity["booted"], facts)
+    facts["remarks"] = notes.guard("remarks", [], remarks.of, wanted, facts)
     return {"id": identity["id"], "booted_at": identity["booted_at"]}

@@ -14,6 +14,8 @@ from . import (
     compare_model_store,
     compare_npu_driver,
     compare_npu_firmware,
+    compare_npu_network,
+    compare_obsutil,
     compare_ray_cluster,
 )
 from .items import item
@@ -32,7 +34,9 @@ COMPARE = {
     "docker_engine": compare_docker_engine.compare,
     "npu_driver": compare_npu_driver.compare,
     "npu_firmware": compare_npu_firmware.compare,
+    "npu_network": compare_npu_network.compare,
     "ascend_docker_runtime": compare_ascend_docker_runtime.compare,
+    "obsutil": compare_obsutil.compare,
     "container_image": compare_container_image.compare,
     "model_store": compare_model_store.compare,
     "ray_cluster": compare_ray_cluster.compare,

@@ -18,6 +18,8 @@ PROOF = {"driver": "tools/upgrade-tool", "firmware": ""}
 LOG = "/var/log/ascend_seclog/ascend_install.log"
 LOG_TAG = {"driver": "[Driver]", "firmware": "[Firmware]"}
 RUNTIME_LIST = "/etc/ascend-docker-runtime.d/base.list"
+# Ours: paths that a container gets besides with ASCEND_RUNTIME_MOUNTS=base,provision.
+OWN_LIST = "/etc/ascend-docker-runtime.d/provision.list"
 _DONE = re.compile(r"package \w+ successfully", re.IGNORECASE)
 _OBJECT = re.compile(r"\{([^{}]*)\}")
 
@@ -111,6 +113,12 @@ def version_of(content: str | None) -> str | None:
         if key.lower() == "version" and value:
             return value
     return None
+
+
+def runtime_mounts(root: str = "") -> list[str] | None:
+    """Return the paths in our own list of the container runtime, None when there is no such list."""
+    content = files.text(root + OWN_LIST)
+    return None if content is None else [line.strip() for line in content.splitlines() if line.strip()]
 
 
 def runtime_info(folder: str, root: str = "") -> Facts:

@@ -57,6 +57,23 @@ def is_same_release(version: str | None, other: str | None) -> bool:
     return is_build_of(version, other) or is_build_of(other, version)
 
 
+def is_enough(version: str | None, wanted: str, accepted: str) -> bool:
+    """Return whether *version* may stay: it is *wanted*, or the site accepts it.
+
+    *accepted* is the oldest version that the site leaves alone ("" accepts none); a newer one than *wanted* never is.
+    """
+    if is_build_of(version, wanted):
+        return True
+    if not version or not accepted or is_older(wanted, than=version):
+        return False
+    return is_build_of(version, accepted) or not is_older(version, than=accepted)
+
+
+def good_enough(wanted: str, accepted: str) -> str:
+    """Return in words which versions is_enough() is content with."""
+    return wanted + (" (any from %s on may stay)" % accepted if accepted else "")
+
+
 def is_numbered_like(version: str | None, other: str | None) -> bool:
     """Return whether both follow one scheme, so that a difference between them is one of versions.
 

@@ -18,7 +18,7 @@ COMPONENT = "main"
 OWNER = "Simulated site archive <archive@site.invalid>"
 
 
-def build(target: Path, packages: Sequence[Path], architecture: str, key: Path, log: Path) -> Path:
+def build(target: Path, packages: Sequence[Path], architecture: str, key: Path, log: Path, suite: str = SUITE) -> Path:
     """Make *target* a repository of *packages* (.deb files), signed by secret key file *key*; return *target*.
 
     The files are written in the order in which apt trusts them: packages, index, Release, signature.
@@ -32,7 +32,7 @@ def build(target: Path, packages: Sequence[Path], architecture: str, key: Path, 
     for file in pool.iterdir():
         if file.name not in wanted:
             file.unlink()
-    dist = target / "dists" / SUITE
+    dist = target / "dists" / suite
     folder = dist / COMPONENT / f"binary-{architecture}"
     folder.mkdir(parents=True, exist_ok=True)
     index = "\n".join(_stanza(target, pool / name) for name in sorted(wanted))
@@ -40,7 +40,7 @@ def build(target: Path, packages: Sequence[Path], architecture: str, key: Path, 
     (folder / "Packages.gz").write_bytes(gzip.compress(index.encode(), mtime=0))
     release = _release(dist, [folder / "Packages", folder / "Packages.gz"], architecture)
     (dist / "Release").write_text(release, encoding="utf-8")
-    _sign(dist, key, log)
+    sign(dist, key, log)
     return target
 
 
@@ -49,7 +49,7 @@ def ensure_key(secret: Path, public: Path, log: Path) -> Path:
     if secret.exists() and public.exists():
         return secret
     secret.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _Keyring(log) as keyring:
+    with Keyring(log) as keyring:
         keyring.gpg("--quick-generate-key", OWNER, "ed25519", "sign", "never")
         keyring.gpg("--armor", "--output", public, "--export", OWNER)
         keyring.gpg("--armor", "--output", secret, "--export-secret-keys", OWNER)
@@ -57,22 +57,23 @@ def ensure_key(secret: Path, public: Path, log: Path) -> Path:
     return secret
 
 
-class _Keyring:
+class Keyring:
     """GnuPG with a keyring of its own in a short path: the agent's socket has to fit into 107 bytes."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
 
-    def __enter__(self) -> _Keyring:
-        self._folder = Path(tempfile.mkdtemp(prefix="plab-gpg-"))
+    def __enter__(self) -> Keyring:
+        self.folder = Path(tempfile.mkdtemp(prefix="plab-gpg-"))
         return self
 
     def __exit__(self, *_: object) -> None:
-        run(["gpgconf", "--homedir", self._folder, "--kill", "all"], log=self._log)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        run(["gpgconf", "--homedir", self.folder, "--kill", "all"], log=self._log)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def gpg(self, *words: str | Path) -> None:
-        base: list[str | Path] = ["gpg", "--homedir", self._folder, "--batch", "--yes", "--pinentry-mode", "loopback"]
+        """Run gpg with the keyring; it asks for nothing."""
+        base: list[str | Path] = ["gpg", "--homedir", self.folder, "--batch", "--yes", "--pinentry-mode", "loopback"]
         run([*base, "--passphrase", "", *words], log=self._log)
 
 
@@ -92,8 +93,8 @@ def _release(dist: Path, files: Sequence[Path], architecture: str) -> str:
     head = {
         "Origin": "Simulated site",
         "Label": "Simulated site",
-        "Suite": SUITE,
-        "Codename": SUITE,
+        "Suite": dist.name,
+        "Codename": dist.name,
         "Date": now.replace("GMT", "UTC"),
         "Architectures": architecture,
         "Components": COMPONENT,
@@ -105,8 +106,9 @@ def _release(dist: Path, files: Sequence[Path], architecture: str) -> str:
     return "".join(f"{name}: {value}\n" for name, value in head.items()) + f"SHA256:\n{sums}"
 
 
-def _sign(dist: Path, key: Path, log: Path) -> None:
-    with _Keyring(log) as keyring:
+def sign(dist: Path, key: Path, log: Path) -> None:
+    """Sign the Release of the suite in *dist* with the secret key file *key*."""
+    with Keyring(log) as keyring:
         keyring.gpg("--import", key)
         keyring.gpg("--clearsign", "--output", dist / "InRelease", dist / "Release")
         keyring.gpg("--armor", "--detach-sign", "--output", dist / "Release.gpg", dist / "Release")

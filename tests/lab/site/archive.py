@@ -1,11 +1,12 @@
-"""The Debian archive as this machine is set up to reach it: mirror, keyring, downloads."""
+"""The archives that servers are made from, as this machine is set up to reach them: mirrors, keyrings, downloads."""
 
 from __future__ import annotations
 
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from tests.lab.site.command import output, run
@@ -64,12 +65,8 @@ def parse_deb822(text: str) -> list[Source]:
     return found
 
 
-def debian_sources(folder: Path = APT_FOLDER) -> list[Source]:
-    """Return this machine's sources of Debian's suite SUITE (and its updates and security), the suite itself first.
-
-    Raises:
-        LabError: apt here has no such source.
-    """
+def machine_sources(folder: Path = APT_FOLDER) -> list[Source]:
+    """Return all sources that apt in *folder* is set up with."""
     files = sorted((folder / "sources.list.d").glob("*")) if (folder / "sources.list.d").is_dir() else []
     found: list[Source] = []
     for file in [folder / "sources.list", *files]:
@@ -77,9 +74,20 @@ def debian_sources(folder: Path = APT_FOLDER) -> list[Source]:
             found += parse_deb822(file.read_text(encoding="utf-8"))
         elif file.suffix == ".list" and file.is_file():
             found += parse_list(file.read_text(encoding="utf-8"))
+    return found
+
+
+def debian_sources(folder: Path = APT_FOLDER, suite: str = SUITE) -> list[Source]:
+    """Return where Debian's *suite* (and its updates and security) comes from, the suite itself first.
+
+    This machine's mirrors of its own suite SUITE carry the others, too.
+
+    Raises:
+        LabError: apt here has no such source.
+    """
     wanted = [
         source
-        for source in found
+        for source in machine_sources(folder)
         if source.suite in {SUITE, f"{SUITE}-updates", f"{SUITE}-security"} and "main" in source.components
     ]
     if not any(source.suite == SUITE for source in wanted):
@@ -87,19 +95,26 @@ def debian_sources(folder: Path = APT_FOLDER) -> list[Source]:
             f"no source of Debian {SUITE} main in {folder}/sources.list and sources.list.d; the simulated servers are "
             f"made from it: add `deb <mirror> {SUITE} main` there and run apt-get update"
         )
-    return sorted(wanted, key=lambda source: len(source.suite))
+    ordered = sorted(wanted, key=lambda source: len(source.suite))
+    return [replace(source, suite=source.suite.replace(SUITE, suite, 1)) for source in ordered]
 
 
-def debootstrap_arguments(packages: Sequence[str], target: Path) -> list[str]:
-    """Return the debootstrap call that makes a minimal root with *packages* in *target* from this machine's mirror."""
-    source = debian_sources()[0]
-    keyring = source.signed_by or str(DEFAULT_KEYRING)
+def debootstrap_arguments(
+    packages: Sequence[str], target: Path, source: Source | None = None, foreign: str = ""
+) -> list[str]:
+    """Return the debootstrap call that makes a minimal root with *packages* in *target*.
+
+    *source* is by default this machine's own suite, *foreign* the name of an architecture that is not this machine's.
+    """
+    source = source or debian_sources()[0]
     return [
         "debootstrap",
         "--variant=minbase",
+        *([f"--arch={foreign}"] if foreign else []),
+        f"--components={','.join(source.components)}",
         f"--include={','.join(packages)}",
-        f"--keyring={keyring}",
-        SUITE,
+        f"--keyring={source.signed_by or DEFAULT_KEYRING}",
+        source.suite,
         str(target),
         source.uri,
     ]
@@ -108,9 +123,11 @@ def debootstrap_arguments(packages: Sequence[str], target: Path) -> list[str]:
 class Downloader:
     """Fetches packages that a root lacks, with this machine's apt settings but apart from its own state."""
 
-    def __init__(self, folder: Path, log: Path) -> None:
+    def __init__(self, folder: Path, log: Path, sources: Sequence[Source] = (), foreign: str = "") -> None:
         self._folder = folder
         self._log = log
+        self._sources = sources
+        self._foreign = foreign
         self._lock = threading.Lock()
         self._updated = False
 
@@ -135,7 +152,7 @@ class Downloader:
                 return
             for name in ("state/lists/partial", "cache/archives/partial", "log"):
                 (self._folder / name).mkdir(parents=True, exist_ok=True)
-            sources = "".join(source.line() for source in debian_sources())
+            sources = "".join(source.line() for source in self._sources or debian_sources())
             (self._folder / "sources.list").write_text(sources, encoding="utf-8")
             (self._folder / "status").touch()
             run(["apt-get", *self._options(self._folder / "status", None), "update"], log=self._log)
@@ -157,11 +174,14 @@ class Downloader:
             "APT::Sandbox::User": "root",
             "Acquire::Languages": "none",
         }
+        if self._foreign:
+            settings |= {"APT::Architecture": self._foreign, "APT::Architectures": self._foreign}
         if archives is not None:
             settings["Dir::Cache::archives"] = archives
         return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")] + ["-q"]
 
 
+@cache
 def architecture() -> str:
     """Return Debian's name of this machine's architecture, for example amd64."""
     return output(["dpkg", "--print-architecture"]).strip()

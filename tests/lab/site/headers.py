@@ -7,7 +7,6 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.lab.site.archive import architecture
 from tests.lab.site.command import run
 from tests.lab.site.layout import ASSETS
 
@@ -19,8 +18,8 @@ def package_name(kernel: str) -> str:
     return f"linux-headers-{re.sub(r'[^a-z0-9.+-]', '-', kernel.lower())}"
 
 
-def build(target: Path, work: Path, log: Path) -> Path:
-    """Build the package into folder *target*; return the file. *work* is a scratch folder of its own."""
+def build(target: Path, work: Path, log: Path, architecture: str) -> Path:
+    """Build the package for *architecture* into folder *target*; return the file. *work* is a scratch folder."""
     kernel = platform.release()
     name = package_name(kernel)
     if work.exists():
@@ -30,13 +29,13 @@ def build(target: Path, work: Path, log: Path) -> Path:
         text = source.read_text(encoding="utf-8").replace("@KERNEL@", kernel).replace("@FOLDER@", f"/{folder}")
         place = work / ("DEBIAN" if source.name == "control" else folder) / source.name
         place.parent.mkdir(parents=True, exist_ok=True)
-        replaced = text.replace("@NAME@", name).replace("@VERSION@", VERSION).replace("@ARCHITECTURE@", architecture())
+        replaced = text.replace("@NAME@", name).replace("@VERSION@", VERSION).replace("@ARCHITECTURE@", architecture)
         place.write_text(replaced, encoding="utf-8")
     modules = work / "lib/modules" / kernel
     modules.mkdir(parents=True)
     (modules / "build").symlink_to(f"/{folder}")
     target.mkdir(parents=True, exist_ok=True)
-    file = target / f"{name}_{VERSION}_{architecture()}.deb"
+    file = target / f"{name}_{VERSION}_{architecture}.deb"
     run(["dpkg-deb", "--build", "--root-owner-group", "-Zxz", "-z1", work, file], log=log)
     shutil.rmtree(work)
     return file

@@ -1,19 +1,31 @@
-"""The two images of the simulated site: a bare server, and the service host."""
+"""The images of the simulated site: a bare server of each system, and the service host."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import docker
-import yaml
 
-from tests.lab.site.archive import Downloader, architecture, debootstrap_arguments
-from tests.lab.site.command import run
-from tests.lab.site.layout import ASSETS, GROUP_ID, SUITE, USER, USER_ID, Layout
+from tests.lab.site import emulation, systemfiles
+from tests.lab.site.archive import Downloader
+from tests.lab.site.lanes import System, host_system
+from tests.lab.site.layout import ASSETS, GROUP_ID, USER, USER_ID, Layout
+from tests.lab.site.roots import (
+    chroot,
+    copy_tree,
+    digest,
+    dpkg_status,
+    held,
+    install,
+    pack,
+    package_list,
+    tree,
+    unpack_base,
+)
+from tests.lab.site.roots import downloader as downloader_of
 from tests.lab.site.runtime import install_runtime, needs_narrow_runtime
 
 RECIPE = 1
@@ -43,90 +55,70 @@ MASKED_UNITS = (
 )
 
 
-def package_list(which: str) -> list[str]:
-    """Return list *which* of packages.yml."""
-    lists = yaml.safe_load((ASSETS / "packages.yml").read_text(encoding="utf-8"))
-    return list(lists[which])
+def host_image(layout: Layout, client: docker.DockerClient, system: System | None = None) -> str:
+    """Return the tag of the image of a bare server of *system* (by default that of node1 .. nodeN).
 
-
-def base_tarball(layout: Layout) -> Path:
-    """Return a tarball of a minimal Debian root with the packages of a bare server; make it when it is missing."""
-    packages = package_list("host")
-    tarball = layout.cache / f"base-{_digest([SUITE, architecture(), packages])}.tar"
-    if tarball.exists():
-        return tarball
-    log = layout.logs / "debootstrap.log"
-    root = fresh_folder(layout.cache / "base.partial")
-    # Namespaces of its own: what debootstrap has started and mounted goes away with it, even when it is killed.
-    inside = ["unshare", "--fork", "--kill-child", "--pid", "--mount-proc"]
-    run([*inside, *debootstrap_arguments(packages, root)], log=log)
-    for leftover in (*root.glob("var/cache/apt/archives/*.deb"), *root.glob("var/lib/apt/lists/*_*")):
-        leftover.unlink()
-    _pack(root, tarball, log)
-    shutil.rmtree(root)
-    return tarball
-
-
-def dpkg_status(layout: Layout) -> Path:
-    """Return the dpkg status file of the bare server's root: what is installed there."""
-    tarball = base_tarball(layout)
-    folder = tarball.with_suffix(".status")
-    folder.mkdir(exist_ok=True)
-    run(["tar", "-C", folder, "-xf", tarball, "./var/lib/dpkg/status"], log=layout.logs / "images.log")
-    return folder / "var/lib/dpkg/status"
-
-
-def host_image(layout: Layout, client: docker.DockerClient) -> str:
-    """Return the tag of the image of a bare server; make it when the engine does not have it."""
-    tag = f"provision-lab/host:{_digest([_base_key(), _tree(ASSETS / 'host'), needs_narrow_runtime()])}"
+    It is made when the engine does not have it.
+    """
+    system = system or host_system()
+    tag = f"provision-lab/host:{digest([*_host_key(system), needs_narrow_runtime()])}"
     if not _known(client, tag):
-        log = layout.logs / "host-image.log"
-        root = _unpack_base(layout, "host", log)
-        _make_server(root, log)
-        _import(layout, client, root, tag, log)
+        with held(layout, tag.rpartition(":")[2]):
+            if not _known(client, tag):
+                _build_host(layout, client, system, tag)
     return tag
 
 
 def services_image(layout: Layout, client: docker.DockerClient, downloader: Downloader) -> str:
     """Return the tag of the image of the service host; make it when the engine does not have it."""
     packages = package_list("services")
-    trees = [_tree(ASSETS / "host"), _tree(ASSETS / "services")]
-    tag = f"provision-lab/services:{_digest([_base_key(), trees, packages])}"
+    trees = [tree(ASSETS / "host"), tree(ASSETS / "services")]
+    tag = f"provision-lab/services:{digest([base_key(host_system()), trees, packages])}"
     if not _known(client, tag):
         log = layout.logs / "services-image.log"
-        debs = downloader.fetch(
-            packages, dpkg_status(layout), layout.cache / f"debs-{_digest([_base_key(), packages])}"
-        )
-        root = _unpack_base(layout, "services", log)
-        _make_server(root, log)
-        _install(root, debs, log)
-        _copy_tree(ASSETS / "services", root)
-        _chroot(
-            root, log, "systemctl", "enable", "nginx.service", "docker-registry.service", "hub.service", "names.service"
-        )
+        folder = layout.cache / f"debs-{digest([base_key(host_system()), packages])}"
+        debs = downloader.fetch(packages, dpkg_status(layout), folder)
+        root = unpack_base(layout, host_system(), "services", log)
+        make_server(root, log)
+        install(root, debs, log)
+        copy_tree(ASSETS / "services", root)
+        units = ["nginx.service", "docker-registry.service", "hub.service", "names.service", "obs.service"]
+        chroot(root, log, "systemctl", "enable", *units)
         _import(layout, client, root, tag, log)
     return tag
 
 
-def repository_packages(layout: Layout, downloader: Downloader) -> list[Path]:
-    """Return the .deb files that the site's apt repository offers for a bare server."""
-    packages = package_list("repository")
-    return downloader.fetch(packages, dpkg_status(layout), layout.cache / f"debs-{_digest([_base_key(), packages])}")
+def repository_packages(layout: Layout, downloader: Downloader, system: System | None = None) -> list[Path]:
+    """Return the .deb files that the repository of *system* offers for a bare server."""
+    system = system or host_system()
+    packages = package_list("repository", system)
+    folder = layout.cache / f"debs-{digest([base_key(system), packages])}"
+    return downloader.fetch(packages, dpkg_status(layout, system), folder)
 
 
-def fresh_folder(path: Path) -> Path:
-    """Return *path* as an empty folder; what an earlier run that was cut short left there goes away."""
-    if path.exists():
-        shutil.rmtree(path)
-    path.mkdir(parents=True)
-    return path
+def _build_host(layout: Layout, client: docker.DockerClient, system: System, tag: str) -> None:
+    """Make the image of a bare server of *system* and call it *tag*."""
+    log = layout.logs / f"host-image-{system.name}.log"
+    added = package_list("added", system)
+    debs = []
+    if added:
+        folder = layout.cache / f"debs-{digest([base_key(system), 'added', added])}"
+        debs = downloader_of(layout, system).fetch(added, dpkg_status(layout, system), folder)
+    if system.foreign:
+        emulation.ensure(system.architecture, log)
+    root = unpack_base(layout, system, f"host-{system.name}", log)
+    if debs:
+        install(root, debs, log)
+    make_server(root, log)
+    systemfiles.adapt(root, system, log)
+    _import(layout, client, root, tag, log, system.init)
 
 
-def _make_server(root: Path, log: Path) -> None:
+def make_server(root: Path, log: Path) -> None:
     """Turn a minimal root into a server that an operator can log in to."""
-    _copy_tree(ASSETS / "host", root)
+    copy_tree(ASSETS / "host", root)
     (root / f"etc/sudoers.d/{USER}").chmod(0o440)
-    _chroot(
+    chroot(
         root,
         log,
         "useradd",
@@ -139,8 +131,8 @@ def _make_server(root: Path, log: Path) -> None:
         str(GROUP_ID),
         USER,
     )
-    _chroot(root, log, "systemctl", "enable", "site-route.service")
-    _chroot(root, log, "systemctl", "mask", *MASKED_UNITS)
+    chroot(root, log, "systemctl", "enable", "site-route.service")
+    chroot(root, log, "systemctl", "mask", *MASKED_UNITS)
     for key in root.glob("etc/ssh/ssh_host_*"):
         key.unlink()
     # Every server gets its own when it is made.
@@ -151,54 +143,14 @@ def _make_server(root: Path, log: Path) -> None:
         install_runtime(root / "usr/local/sbin/runc")
 
 
-def _install(root: Path, debs: Sequence[Path], log: Path) -> None:
-    """Install *debs* in *root*, without starting anything."""
-    policy = root / "usr/sbin/policy-rc.d"
-    policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
-    policy.chmod(0o755)
-    folder = root / "var/cache/apt/archives"
-    for deb in debs:
-        shutil.copyfile(deb, folder / deb.name)
-    inside = [f"/var/cache/apt/archives/{deb.name}" for deb in debs]
-    _chroot(root, log, "dpkg", "--force-unsafe-io", "--unpack", *inside)
-    _chroot(root, log, "dpkg", "--force-unsafe-io", "--configure", "--pending")
-    for deb in debs:
-        (folder / deb.name).unlink()
-    policy.unlink()
-
-
-def _copy_tree(source: Path, root: Path) -> None:
-    shutil.copytree(source, root, dirs_exist_ok=True, copy_function=_copy_plain)
-
-
-def _copy_plain(source: str, target: str) -> str:
-    # The mode in the working copy depends on the umask of whoever cloned it.
-    shutil.copyfile(source, target)
-    Path(target).chmod(0o644)
-    return target
-
-
-def _chroot(root: Path, log: Path, *words: str) -> None:
-    run(["chroot", root, *words], log=log)
-
-
-def _unpack_base(layout: Layout, name: str, log: Path) -> Path:
-    root = fresh_folder(layout.cache / f"{name}.partial")
-    run(["tar", "-C", root, "--numeric-owner", "-xpf", base_tarball(layout)], log=log)
-    return root
-
-
-def _pack(root: Path, tarball: Path, log: Path) -> None:
-    draft = tarball.with_suffix(".partial.tar")
-    run(["tar", "-C", root, "--numeric-owner", "--one-file-system", "-cf", draft, "."], log=log)
-    draft.replace(tarball)
-
-
-def _import(layout: Layout, client: docker.DockerClient, root: Path, tag: str, log: Path) -> None:
+def _import(
+    layout: Layout, client: docker.DockerClient, root: Path, tag: str, log: Path, init: Sequence[str] = ()
+) -> None:
     tarball = layout.cache / f"{root.name}.tar"
-    _pack(root, tarball, log)
+    pack(root, tarball, log)
     repository, _, version = tag.rpartition(":")
-    client.api.import_image_from_file(str(tarball), repository=repository, tag=version, changes=['CMD ["/sbin/init"]'])
+    changes = [f"CMD {json.dumps(['/sbin/init', *init])}"]
+    client.api.import_image_from_file(str(tarball), repository=repository, tag=version, changes=changes)
     tarball.unlink()
     shutil.rmtree(root)
 
@@ -207,18 +159,12 @@ def _known(client: docker.DockerClient, tag: str) -> bool:
     return bool(client.images.list(name=tag))
 
 
-def _base_key() -> list[object]:
-    return [RECIPE, SUITE, architecture(), package_list("host"), MASKED_UNITS, USER_ID]
+def base_key(system: System) -> list[object]:
+    packages = package_list("host", None if system.packages == "rpm" else system)
+    return [RECIPE, system.suite, system.debian_architecture, packages, MASKED_UNITS, USER_ID]
 
 
-def _tree(folder: Path) -> list[tuple[str, str]]:
-    """Return name and content of every file below *folder*."""
-    return [
-        (str(file.relative_to(folder)), file.read_text(encoding="utf-8"))
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    ]
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+def _host_key(system: System) -> list[object]:
+    """Return what decides how the image of *system* looks."""
+    special = [package_list("added", system), systemfiles.key(system), list(system.init)]
+    return [base_key(system), tree(ASSETS / "host"), *([special] if any(special) else [])]

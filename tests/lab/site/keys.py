@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab.site.command import output
-from tests.lab.site.layout import Layout, Node
+from tests.lab.site.layout import Host, Layout
 
 
 def ensure(layout: Layout) -> str:
@@ -15,7 +16,7 @@ def ensure(layout: Layout) -> str:
     return layout.identity.with_suffix(".pub").read_text(encoding="ascii")
 
 
-def host_key(layout: Layout, node: Node) -> Path:
+def host_key(layout: Layout, node: Host) -> Path:
     """Return the private host key of *node*.
 
     It outlives the container, so that a server that was reset is still the one in known_hosts.
@@ -25,7 +26,7 @@ def host_key(layout: Layout, node: Node) -> Path:
     return _pair(folder / "ssh_host_ed25519_key", node.name)
 
 
-def write_known_hosts(layout: Layout, nodes: list[Node]) -> Path:
+def write_known_hosts(layout: Layout, nodes: Sequence[Host]) -> Path:
     """Write a known_hosts file with exactly *nodes*, by name and by address."""
     lines = []
     for node in nodes:

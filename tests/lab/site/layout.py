@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import Protocol
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 OWN_ROOT = REPOSITORY / ".lab"
@@ -17,6 +18,8 @@ SERVICES_ADDRESS = IPv4Address("10.77.0.2")
 FIRST_HOST = 10
 """The address of node N ends in FIRST_HOST + N."""
 MOST_HOSTS = 200
+FIRST_LANE = FIRST_HOST + MOST_HOSTS
+"""The address of lane N (lanes.yml) ends in FIRST_LANE + N."""
 
 NETWORK = "provision-lab"
 BRIDGE = "plab0"
@@ -34,6 +37,30 @@ UPSTREAM_REGISTRY = "quay.io"
 """The registry whose names the lab's own registry answers for."""
 SUITE = "bookworm"
 DEFAULT_HOSTS = 2
+
+
+DEFAULT_CARDS = "a2"
+"""The cards of lanes.yml that node1 .. nodeN have."""
+
+
+class Host(Protocol):
+    """A server of the site: what its container, its volume and its keys are called after."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def container(self) -> str: ...
+    @property
+    def volume(self) -> str: ...
+    @property
+    def address(self) -> IPv4Address: ...
+    @property
+    def cards(self) -> str:
+        """Key of its cards in lanes.yml."""
+
+    @property
+    def role(self) -> str:
+        """Value of the label on its container."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -58,6 +85,14 @@ class Node:
     @property
     def address(self) -> IPv4Address:
         return SUBNET.network_address + FIRST_HOST + self.index
+
+    @property
+    def cards(self) -> str:
+        return DEFAULT_CARDS
+
+    @property
+    def role(self) -> str:
+        return "node"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +139,11 @@ class Layout:
         return self.root / "packages"
 
     @property
+    def signing(self) -> Path:
+        """The vendor's certificates and keys, and what a site has to name of them: root.pem, new.crl."""
+        return self.root / "signing"
+
+    @property
     def hub(self) -> Path:
         """Models, served by the hub."""
         return self.root / "hub"
@@ -118,9 +158,9 @@ class Layout:
         """Storage of the container registry: images are pushed once and outlive the service host."""
         return self.root / "registry"
 
-    @property
-    def pci(self) -> Path:
-        return self.root / "pci"
+    def pci(self, cards: str) -> Path:
+        """Return the folder with the PCI functions of *cards*, a key of lanes.yml."""
+        return self.root / ("pci" if cards == DEFAULT_CARDS else f"pci-{cards}")
 
     @property
     def resolver(self) -> Path:

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
+from docker.types import Mount
 
-from tests.lab.site import keys
+from tests.lab.site import keys, lanes, pci
 from tests.lab.site.engine import Engine
 from tests.lab.site.errors import LabError
+from tests.lab.site.lanes import Lane
 from tests.lab.site.layout import (
     GROUP_ID,
     LABEL,
@@ -26,6 +28,7 @@ from tests.lab.site.layout import (
     SERVICES_CONTAINER,
     USER,
     USER_ID,
+    Host,
     Layout,
     Node,
 )
@@ -46,20 +49,27 @@ class Machine:
     volumes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     files: Mapping[str, tuple[bytes, int, int]] = field(default_factory=dict)
     """Absolute path -> content, mode, id of the owner; written before the machine first starts."""
+    scratch: tuple[str, ...] = ()
+    """Folders with a nameless volume, which goes when the machine goes."""
 
 
-def server(layout: Layout, node: Node, image: str) -> Machine:
+def server(layout: Layout, node: Host, image: str) -> Machine:
     """Return what simulated server *node* is made from."""
     key = keys.host_key(layout, node)
+    functions = pci.write(layout.pci(node.cards), lanes.cards()[node.cards])
     return Machine(
         container=node.container,
         hostname=node.name,
         address=node.address,
         image=image,
-        role="node",
+        role=node.role,
+        scratch=node.system.volumes if isinstance(node, Lane) else (),
         volumes={
             node.volume: {"bind": "/var/lib/docker", "mode": "rw"},
-            str(layout.pci): {"bind": "/sys/bus/pci/devices", "mode": "ro"},
+            str(functions): {
+                "bind": "/sys/bus/pci/devices",
+                "mode": "ro",
+            },
             # The engine's own name server keeps silent in a network without a way out; the site's says no at once.
             str(layout.resolver): {"bind": "/etc/resolv.conf", "mode": "ro"},
         },
@@ -123,13 +133,19 @@ def find(engine: Engine, name: str) -> Container | None:
 
 def existing_nodes(engine: Engine) -> list[Node]:
     """Return the servers that the engine has, running or not, by index."""
-    names = {
-        container.name
-        for container in engine.client.containers.list(
-            all=True, filters={"label": f"{LABEL}=node"}, ignore_removed=True
-        )
-    }
+    names = _names(engine, "node")
     return [node for node in map(Node, range(1, MOST_HOSTS + 1)) if node.container in names]
+
+
+def existing_lanes(engine: Engine) -> list[Lane]:
+    """Return the servers of lanes.yml that the engine has, running or not."""
+    names = _names(engine, "lane")
+    return [lane for lane in lanes.lanes() if lane.container in names]
+
+
+def _names(engine: Engine, role: str) -> set[str]:
+    filters = {"label": f"{LABEL}={role}"}
+    return {str(found.name) for found in engine.client.containers.list(all=True, filters=filters, ignore_removed=True)}
 
 
 def remove(engine: Engine, name: str, volume: str = "") -> bool:
@@ -158,6 +174,7 @@ def _create(engine: Engine, machine: Machine) -> Container:
         environment={"container": "docker"},
         tmpfs={"/run": "rw,nosuid,nodev,mode=755", "/tmp": "rw,exec,nosuid,nodev,mode=1777"},
         volumes={name: dict(place) for name, place in machine.volumes.items()},
+        mounts=[Mount(folder, None) for folder in machine.scratch],
         restart_policy={"Name": "unless-stopped"},
         stop_signal=STOP_SIGNAL,
         network=NETWORK,

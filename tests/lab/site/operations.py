@@ -6,18 +6,33 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.lab.site import content, engine, images, keys, machines, network, pci, probes, registry
+from tests.lab.site import (
+    content,
+    emulation,
+    engine,
+    images,
+    keys,
+    lanehosts,
+    lanes,
+    machines,
+    network,
+    probes,
+    registry,
+    roots,
+)
 from tests.lab.site.archive import Downloader
 from tests.lab.site.command import require, run
 from tests.lab.site.engine import Engine
 from tests.lab.site.errors import LabBusyError, LabError
-from tests.lab.site.layout import DEFAULT_HOSTS, LABEL, MOST_HOSTS, SERVICES_CONTAINER, Layout, Node
+from tests.lab.site.lanehosts import start_host
+from tests.lab.site.lanes import Lane, host_system
+from tests.lab.site.layout import DEFAULT_HOSTS, LABEL, MOST_HOSTS, SERVICES_CONTAINER, Host, Layout, Node
 from tests.lab.site.progress import Progress
 from tests.lab.site.steps import Steps
 
@@ -30,6 +45,7 @@ TOOLS = (
     "apt-get",
     "dpkg",
     "dpkg-deb",
+    "openssl",
     "gpg",
     "gpgconf",
     "ssh",
@@ -38,16 +54,18 @@ TOOLS = (
 )
 
 
-def up(layout: Layout, progress: Progress, hosts: int | None = None) -> dict[str, Any]:
+def up(layout: Layout, progress: Progress, hosts: int | None = None, names: Sequence[str] = ()) -> dict[str, Any]:
     """Make the site, or whatever of it is missing, and return its state.
 
     *hosts* is the number of servers; None keeps those that there are, and makes DEFAULT_HOSTS when there are none.
+    *names* are lanes to make as well; those that there are stay.
 
     Raises:
         LabError: a part cannot be made; what was made stays, and the next call goes on from there.
     """
     _check_machine(hosts)
-    require(*TOOLS)
+    wanted = lanes.chosen(names)
+    require(*TOOLS, *lanehosts.tools(wanted))
     with _locked(layout):
         with progress.stage("container engine"):
             found = engine.ensure(layout)
@@ -56,12 +74,13 @@ def up(layout: Layout, progress: Progress, hosts: int | None = None) -> dict[str
             f"container engine: {found.version} at {found.url}, {'our own' if found.ours else 'found running'}"
         )
         nodes = _wanted_nodes(found, hosts)
+        wanted = lanehosts.with_existing(layout, found, wanted)
         keys.ensure(layout)
-        keys.write_known_hosts(layout, nodes)
-        pci.write(layout.pci)
-        _build(layout, found, nodes, progress)
+        keys.write_known_hosts(layout, [*nodes, *wanted])
+        _build(layout, found, nodes, wanted, progress)
+        lanehosts.reload_names(found)
         registry.write_lock(layout.site_lock, registry.digests())
-        progress.say(f"the site is up: {', '.join(f'{node.name} {node.address}' for node in nodes)}")
+        progress.say(f"the site is up: {', '.join(f'{host.name} {host.address}' for host in [*nodes, *wanted])}")
     return status(layout)
 
 
@@ -78,16 +97,34 @@ def reset(layout: Layout, progress: Progress, hosts: int | None = None) -> dict[
         nodes = _wanted_nodes(found, hosts)
         with progress.stage(f"bare servers: {', '.join(node.name for node in nodes)}"):
             image = images.host_image(layout, found.client)
-            keys.write_known_hosts(layout, nodes)
+            keys.write_known_hosts(layout, [*nodes, *lanehosts.existing_lanes(layout, found)])
             with ThreadPoolExecutor(len(nodes) + len(old)) as pool:
                 list(pool.map(lambda node: _remove_node(found, node), sorted({*old, *nodes})))
-                list(pool.map(lambda node: _start_node(layout, found, node, image, progress), nodes))
+                list(pool.map(lambda node: start_host(layout, found, node, image, progress), nodes))
     return status(layout)
+
+
+def fresh(layout: Layout, progress: Progress, names: Sequence[str]) -> dict[str, Any]:
+    """Throw the hosts called *names* away and make bare ones; everything else is left alone.
+
+    Several calls may be at work side by side, on different hosts.
+
+    Raises:
+        LabError: the site is not up, or has no host of such a name.
+    """
+    _check_machine(None)
+    with _locked(layout, alone=False):
+        found = _running_engine(layout)
+        hosts = lanehosts.existing(layout, found, names)
+        with progress.stage(f"bare servers: {', '.join(host.name for host in hosts)}"), ThreadPoolExecutor() as pool:
+            list(pool.map(lambda host: lanehosts.renew(layout, found, host, progress), hosts))
+    return {"ready": True, "hosts": [host.name for host in hosts]}
 
 
 def down(layout: Layout, progress: Progress, *, purge: bool = False) -> None:
     """Remove the site's machines and network, stop the engine if it is ours; *purge* removes what was built, too."""
     with _locked(layout):
+        lanehosts.remove_virtual(layout)
         # An engine that was killed has left containers running; only an engine can take them away.
         found = engine.ensure(layout) if engine.was_killed(layout) else engine.find(layout)
         if found is not None:
@@ -96,6 +133,7 @@ def down(layout: Layout, progress: Progress, *, purge: bool = False) -> None:
             found.client.close()
         if engine.stop(layout):
             progress.say("container engine: stopped")
+        emulation.forget()
         _unmount_below(layout.root, layout.logs / "down.log")
         if purge and layout.root.exists():
             layout.site_lock.unlink(missing_ok=True)
@@ -106,7 +144,7 @@ def down(layout: Layout, progress: Progress, *, purge: bool = False) -> None:
 def status(layout: Layout) -> dict[str, Any]:
     """Return the state of the site, every part of it asked, and whether all is ready."""
     found = engine.find(layout)
-    nodes = machines.existing_nodes(found) if found is not None else []
+    nodes = [*machines.existing_nodes(found), *lanehosts.existing_lanes(layout, found)] if found is not None else []
     services = probes.all_services() if found is not None else {}
     answers = probes.all_nodes(layout, nodes)
     ready = bool(services) and bool(nodes)
@@ -118,26 +156,27 @@ def status(layout: Layout) -> dict[str, Any]:
             {"name": name, "url": probes.SERVICES[name], "ok": answer.ok, "detail": answer.detail}
             for name, answer in services.items()
         ],
-        "hosts": [_host_state(found, node, answers[node]) for node in nodes if found is not None],
+        "hosts": [_host_state(layout, found, node, answers[node]) for node in nodes if found is not None],
         "images": registry.digests() if services and services["registry"].ok else {},
     }
 
 
-def _build(layout: Layout, found: Engine, nodes: list[Node], progress: Progress) -> None:
+def _build(layout: Layout, found: Engine, nodes: list[Node], wanted: list[Lane], progress: Progress) -> None:
     """Make every part that is missing; independent ones side by side."""
     downloader = Downloader(layout.cache / "apt", layout.logs / "downloads.log")
     new_hub = content.programs(layout)
     steps = Steps(progress)
-    base = steps.start("Debian root", lambda: images.base_tarball(layout))
+    lanehosts.plan(layout, found, wanted, steps, progress)
+    base = steps.start("Debian root", lambda: roots.base_tarball(layout))
     host = steps.start("image of a bare server", lambda _: images.host_image(layout, found.client), base)
     for node in nodes:
         steps.start(
-            f"server {node.name}", lambda image, node=node: _start_node(layout, found, node, image, progress), host
+            f"server {node.name}", lambda image, node=node: start_host(layout, found, node, image, progress), host
         )
     services_image = steps.start(
         "image of the service host", lambda _: images.services_image(layout, found.client, downloader), base
     )
-    repository = steps.start("apt repository", lambda _: content.apt_repository(layout, downloader), base)
+    repository = steps.start("apt repository", lambda _: content.repository(layout, downloader, host_system()), base)
     vendor = steps.start("packages of the vendor", lambda: content.vendor_packages(layout))
     model = steps.start("model", lambda: content.model(layout))
     services = steps.start("service host", lambda image: _start_services(layout, found, image, new_hub), services_image)
@@ -146,13 +185,6 @@ def _build(layout: Layout, found: Engine, nodes: list[Node], progress: Progress)
     steps.finish()
     for surplus in set(machines.existing_nodes(found)) - set(nodes):
         _remove_node(found, surplus)
-
-
-def _start_node(layout: Layout, found: Engine, node: Node, image: str, progress: Progress) -> None:
-    container = machines.start(found, machines.server(layout, node, image))
-    if image not in container.image.tags:
-        progress.say(f"server {node.name}: kept, made from an older image; `lab reset` makes it anew")
-    probes.wait_for_ssh(layout, node, found.url)
 
 
 def _start_services(layout: Layout, found: Engine, image: str, new_hub: bool) -> None:
@@ -185,13 +217,12 @@ def _remove_all(layout: Layout, found: Engine, purge: bool) -> None:
             found.client.images.remove(image.id, force=True)
 
 
-def _host_state(found: Engine, node: Node, answer: probes.Answer) -> dict[str, Any]:
-    container = machines.find(found, node.container)
+def _host_state(layout: Layout, found: Engine, node: Host, answer: probes.Answer) -> dict[str, Any]:
     return {
         "name": node.name,
         "address": str(node.address),
         "container": node.container,
-        "state": container.status if container is not None else "removed",
+        "state": lanehosts.state_of(layout, found, node),
         "ssh": answer.ok,
         "detail": answer.detail,
     }
@@ -218,16 +249,18 @@ def _check_machine(hosts: int | None) -> None:
 
 
 @contextmanager
-def _locked(layout: Layout) -> Iterator[None]:
-    """Hold the site's lock; the kernel gives it back when this process ends, however it ends.
+def _locked(layout: Layout, *, alone: bool = True) -> Iterator[None]:
+    """Hold the site's lock, *alone* or, after waiting for who is alone, with others.
+
+    The kernel gives it back when this process ends, however it ends.
 
     Raises:
-        LabBusyError: another process holds it.
+        LabBusyError: another process holds it, and *alone* is wanted.
     """
     layout.root.mkdir(parents=True, exist_ok=True)
     with layout.lock.open("a") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
         except BlockingIOError as error:
             raise LabBusyError(f"{layout.lock} is held: another `lab` command is at work here; wait for it") from error
         yield

@@ -6,13 +6,17 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tests.lab.serving.model import REPO as MODEL
 from tests.lab.site.command import tool
 from tests.lab.site.errors import LabError
-from tests.lab.site.layout import REGISTRY, SERVICES_ADDRESS, SERVICES_CONTAINER, SUITE, USER, Layout, Node
+from tests.lab.site.layout import REGISTRY, SERVICES_ADDRESS, SERVICES_CONTAINER, SUITE, USER, Host, Layout
+
+HostType = TypeVar("HostType", bound=Host)
 
 HTTP_SECONDS = 5
 SSH_SECONDS = 10
@@ -48,7 +52,7 @@ def http(url: str) -> Answer:
         return Answer(False, f"{url}: {getattr(error, 'reason', error)}")
 
 
-def ssh_arguments(layout: Layout, node: Node) -> list[str]:
+def ssh_arguments(layout: Layout, node: Host) -> list[str]:
     """Return the ssh call that logs in to *node*, host key checked, nothing asked, no setting of the user's own."""
     options = {
         "IdentityFile": layout.identity,
@@ -63,7 +67,7 @@ def ssh_arguments(layout: Layout, node: Node) -> list[str]:
     return [tool("ssh"), "-F", "none", *words, f"{USER}@{node.address}"]
 
 
-def ssh(layout: Layout, node: Node) -> Answer:
+def ssh(layout: Layout, node: Host) -> Answer:
     """Log in to *node* and become root."""
     try:
         done = subprocess.run(
@@ -79,19 +83,21 @@ def ssh(layout: Layout, node: Node) -> Answer:
     return Answer(done.returncode == 0, done.stderr.strip())
 
 
-def wait_for_ssh(layout: Layout, node: Node, engine_url: str) -> None:
-    """Wait until *node*, a container of the engine at *engine_url*, lets the operator in.
+def wait_for_ssh(layout: Layout, node: Host, engine_url: str, seconds: float = BOOT_SECONDS, look: str = "") -> None:
+    """Wait until *node* lets the operator in; *look* is a command that shows why it does not.
+
+    Without one *node* is a container of the engine at *engine_url*.
 
     Raises:
-        LabError: it does not within BOOT_SECONDS.
+        LabError: it does not within *seconds*.
     """
-    deadline = time.monotonic() + BOOT_SECONDS
+    look = look or f"docker --host {engine_url} exec {node.container} journalctl --boot"
+    deadline = time.monotonic() + seconds
     while not (answer := ssh(layout, node)).ok:
         if time.monotonic() > deadline or STRANGER in answer.detail:
             raise LabError(
-                f"{node.name} ({node.address}) does not let {USER} in within {BOOT_SECONDS} s: {answer.detail}\n"
-                f"look at it with: docker --host {engine_url} exec {node.container} journalctl --boot; "
-                "`lab reset` makes it anew"
+                f"{node.name} ({node.address}) does not let {USER} in within {seconds:.0f} s: {answer.detail}\n"
+                f"look at it with: {look}; `lab fresh {node.name}` makes it anew"
             )
         time.sleep(0.3)
 
@@ -118,7 +124,7 @@ def all_services() -> dict[str, Answer]:
         return dict(zip(SERVICES, pool.map(http, SERVICES.values()), strict=True))
 
 
-def all_nodes(layout: Layout, nodes: list[Node]) -> dict[Node, Answer]:
+def all_nodes(layout: Layout, nodes: Sequence[HostType]) -> dict[HostType, Answer]:
     """Probe every node at once."""
     with ThreadPoolExecutor(max(1, len(nodes))) as pool:
         return dict(zip(nodes, pool.map(lambda node: ssh(layout, node), nodes), strict=True))

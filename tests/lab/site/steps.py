@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 LOOK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
-MOST_STEPS = 32
+MOST_STEPS = 512
 
 
 class Steps:

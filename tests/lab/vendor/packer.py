@@ -3,8 +3,11 @@
 import hashlib
 import io
 import re
+import struct
 import tarfile
+import zlib
 from collections.abc import Mapping
+from pathlib import Path
 
 # 2026-01-01T00:00:00Z: any constant does, the clock of the builder must not show.
 MTIME = 1767225600
@@ -19,6 +22,16 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 def filler(seed: str, size: int) -> bytes:
     """Return *size* bytes that look like an image and depend on *seed* only."""
     return hashlib.shake_256(seed.encode()).digest(size)
+
+
+def write(target: Path, content: bytes, mode: int) -> Path:
+    """Write *content* to *target* in one step; leave the file alone when it has that content already."""
+    if not target.is_file() or target.read_bytes() != content:
+        draft = target.with_name(f".{target.name}.partial")
+        draft.write_bytes(content)
+        draft.replace(target)
+    target.chmod(mode)
+    return target
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:
@@ -36,6 +49,17 @@ def archive(files: Mapping[str, bytes]) -> bytes:
             entry.uname = entry.gname = "root"
             tar.addfile(entry, io.BytesIO(files[path]))
     return buffer.getvalue()
+
+
+def gzip_stored(content: bytes) -> bytes:
+    """Return *content* as a gzip file without compression: how compressors shrink differs between machines."""
+    blocks = [content[start : start + 0xFFFF] for start in range(0, len(content), 0xFFFF)] or [b""]
+    deflated = b"".join(
+        struct.pack("<BHH", number == len(blocks) - 1, len(block), len(block) ^ 0xFFFF) + block
+        for number, block in enumerate(blocks)
+    )
+    header = b"\x1f\x8b\x08\x00" + bytes(4) + b"\x00\x03"
+    return header + deflated + struct.pack("<II", zlib.crc32(content), len(content) & 0xFFFFFFFF)
 
 
 def pack(header: str, files: Mapping[str, bytes], values: Mapping[str, str]) -> bytes:

@@ -46,6 +46,16 @@ def alone(data: Data) -> None:
     data["services"][0] |= {"hosts": ["node1"], "distributed": "none"}
 
 
+FILES_OF_FLEET = ("vault.yml", "vault.pass", "rpm.asc", "docker.asc", "root.pem", "revoked.crl")
+
+
+def shipped(base: str) -> Data:
+    """Return the site file of a shipped site, or of the fleet of these tests."""
+    folder = Path(__file__).parent if base == "fleet" else paths.INVENTORIES / base
+    file = folder / ("fleet.yml" if base == "fleet" else "site.yml")
+    return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
 class Workshop:
     """Writes variants of a shipped site into a folder of its own and resolves them."""
 
@@ -53,7 +63,10 @@ class Workshop:
         self.folder = folder
 
     def write(self, change: Change = lambda _: None, *, base: str = "lab") -> Path:
-        data = yaml.safe_load((paths.INVENTORIES / base / "site.yml").read_text(encoding="utf-8"))
+        data = shipped(base)
+        if base == "fleet":
+            for name in FILES_OF_FLEET:
+                (self.folder / name).touch()
         change(data)
         return self.text(yaml.safe_dump(data, sort_keys=False))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -87,3 +88,55 @@ def test_suffix_and_variant_make_the_tag() -> None:
     profile = catalog.load().accelerators["ascend-910b"]
     assert engine.image_tag("v1", profile, None) == "v1"
     assert engine.image_tag("v1", profile.model_copy(update={"image_suffix": "-a3"}), "openeuler") == "v1-a3-openeuler"
+
+
+def test_a_device_id_tells_one_generation() -> None:
+    ids = [identity for profile in catalog.load().accelerators.values() for identity in profile.pci_ids]
+    assert sorted(set(ids)) == sorted(ids)
+
+
+# What `npu-smi info` shows in its Name column, by accelerator.
+NAMES = {
+    "ascend-910": ["910A", "910B", "910ProB", "Ascend910", "Ascend 910A"],
+    "ascend-910b": ["910B1", "910B4", "Ascend 910B2"],
+    "ascend-a3": ["Ascend910", "Ascend 910", "910_9391"],
+    "ascend-310p": ["310P3", "Ascend 310P3"],
+    "ascend-310b": ["310B1", "310B4"],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_accelerator_knows_its_chips_by_name(name: str) -> None:
+    profile = catalog.load().accelerators[name]
+    assert all(re.search(profile.smi_name_pattern, shown) for shown in NAMES[name])
+    assert profile.boards
+    for product in profile.products:
+        assert profile.chips_per_server_max % profile.chips_of(product) == 0
+
+
+def test_chips_of_another_generation_are_told_apart_where_names_allow() -> None:
+    known = catalog.load().accelerators
+    assert not re.search(known["ascend-910"].smi_name_pattern, "910B2")
+    assert not re.search(known["ascend-a3"].smi_name_pattern, "910B2")
+    assert not re.search(known["ascend-310b"].smi_name_pattern, "310P3")
+
+
+# The vendor's prefixes, which are each other's beginnings: 910b before 910, and A3 has another one.
+PREFIXES = {"910": "Ascend-hdk-910-", "910b": "Ascend-hdk-910b-", "a3": "Atlas-A3-hdk-", "310p": "Ascend-hdk-310p-"}
+
+
+def test_every_family_has_files_of_its_own_prefix() -> None:
+    for release in catalog.load().releases.values():
+        for name, family in release.families.items():
+            prefix = PREFIXES.get(name, f"Ascend-hdk-{name}-")
+            files = [entry.file for package in (family.driver, family.firmware) for entry in package.files.values()]
+            assert [file for file in files if not file.startswith(prefix)] == [], release.name
+
+
+def test_files_of_two_architectures_have_two_names() -> None:
+    for release in catalog.load().releases.values():
+        optional = [package for package in (release.obsutil, release.docker.static) if package]
+        drivers = [family.driver for family in release.families.values()]
+        for package in [release.docker_runtime, *optional, *drivers]:
+            names = [entry.file for entry in package.files.values()]
+            assert len(set(names)) == len(names), release.name

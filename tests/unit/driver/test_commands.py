@@ -76,14 +76,11 @@ def test_licence_is_answered(lab: ResolvedSite) -> None:
 
 
 def test_obsutil_is_optional(workshop: Workshop, prod: ResolvedSite) -> None:
-    def change(data: Data) -> None:
-        data["obsutil"] = {"enabled": True}
-        data["checksums"]["obsutil_linux_arm64.tar.gz"] = "4" * 63 + "5"
-
     assert "obsutil" not in "\n".join(commands.commands(prod)["node1"])
-    site = workshop.load(change, base="prod")
-    assert "obsutil config -interactive" in commands.commands(site)["node1"]
-    assert any("obsutil.enabled: no role installs it" in warning for warning in site.warnings)
+    site = workshop.load(base="fleet")
+    lines = commands.commands(site)["node1"]
+    assert any("obs.example.org" in line for line in lines)
+    assert not any("fleet_secret" in line or "FLEET_" in line for line in lines)
 
 
 def test_hugging_face_and_docker_that_is_there(workshop: Workshop) -> None:

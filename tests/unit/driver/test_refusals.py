@@ -11,11 +11,11 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from driver import catalog, paths, resolve
+from driver import catalog, resolve
 from driver.catalog import Catalog
 from driver.resolved import ResolvedSite
 
-from .conftest import Change, Data, Workshop, alone, parent, put, put_all
+from .conftest import Change, Data, Workshop, alone, parent, put, put_all, shipped
 
 CASES: list[Data] = yaml.safe_load(Path(__file__).with_name("refusals.yml").read_text(encoding="utf-8"))
 
@@ -120,10 +120,9 @@ def leaves(data: Any, where: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("wrong", [1.5, "{{ x }}"])
-@pytest.mark.parametrize("base", ["lab", "prod"])
+@pytest.mark.parametrize("base", ["lab", "prod", "fleet"])
 def test_one_broken_value_is_one_fault_wherever_it_stands(base: str, wrong: Any, workshop: Workshop) -> None:
-    shipped = yaml.safe_load((paths.INVENTORIES / base / "site.yml").read_text(encoding="utf-8"))
-    for where in leaves(shipped):
+    for where in leaves(shipped(base)):
         change: Data = {"set": {where: wrong}}
         faults = workshop.faults(change_of(change), base=base)
         assert {place[: len(where)] for place in places(faults)} == {where}, faults
@@ -221,7 +220,7 @@ def test_what_is_pinned_is_no_warning(workshop: Workshop, catalog_copy: Path) ->
 
 @pytest.mark.parametrize("case", [case for case in CASES if "hidden" in str(case)], ids=lambda case: case["case"])
 def test_a_refused_secret_is_not_shown(case: Data, workshop: Workshop) -> None:
-    assert not any("hidden" in fault for fault in workshop.faults(change_of(case)))
+    assert not any("hidden" in fault for fault in workshop.faults(change_of(case), base=case.get("base", "lab")))
 
 
 def test_an_address_with_an_at_sign_in_its_path_is_no_secret(workshop: Workshop) -> None:

@@ -10,6 +10,9 @@ from driver.resolved import ROLES, ResolvedSite
 
 from .conftest import Data, Workshop
 
+ON_REQUEST = {"npu_network", "obsutil"}
+EVERYWHERE = ("host_baseline", "docker_engine", "npu_driver", "npu_firmware", "ascend_docker_runtime")
+
 
 def options(argv: tuple[str, ...], name: str) -> list[str]:
     return [value for option, value in itertools.pairwise(argv) if option == name]
@@ -111,8 +114,8 @@ def test_service_on_one_host_has_its_own_container(workshop: Workshop) -> None:
     assert not [word for word in service.argv if word.startswith(("HCCL_IF_IP", "RAY_"))]
     assert service.stop_argv == (containers.DOCKER, "stop", "-t", "60", "provision-chat")
     assert service.argv[-3:-1] == ("bash", "-ic")
-    assert site.host("node1").roles == ROLES[:5]
-    assert site.host("node2").roles == tuple(role for role in ROLES if role != "ray_cluster")
+    assert site.host("node1").roles == EVERYWHERE
+    assert site.host("node2").roles == tuple(role for role in ROLES if role not in {"ray_cluster", *ON_REQUEST})
 
 
 def test_digest_follows_what_runs(workshop: Workshop) -> None:
@@ -195,7 +198,7 @@ def test_site_without_services_is_a_site(workshop: Workshop) -> None:
     def change(data: Data) -> None:
         del data["services"], data["models"]
 
-    assert {host.roles for host in workshop.load(change).hosts} == {ROLES[:5]}
+    assert {host.roles for host in workshop.load(change).hosts} == {EVERYWHERE}
 
 
 def test_packages_come_from_the_mirror_or_from_upstream(lab: ResolvedSite, prod: ResolvedSite) -> None:

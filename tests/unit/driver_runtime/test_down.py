@@ -35,3 +35,31 @@ def test_a_part_of_a_service_that_stays_is_said(
     assert record.exit_code == 0, record.error
     assert played[0].hosts == tuple((limit or "node1,node2").split(","))
     assert (WARNING in err.getvalue()) is warned
+
+
+@pytest.mark.parametrize(
+    ("ending", "says", "not_said"),
+    [
+        (down.Ending(yes=True), ["stop the services", "on node1, node2"], ["firmware", "models"]),
+        (down.Ending(purge=True, yes=True), ["firmware, driver", "the account", "and the models stay"], []),
+        (down.Ending(purge=True, models=True, yes=True), ["and the models;"], ["the models stay"]),
+    ],
+)
+def test_what_is_removed_and_what_stays_is_said(
+    ending: down.Ending,
+    says: list[str],
+    not_said: list[str],
+    tmp_path: Path,
+    fleet: Fleet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    played: list[Request] = []
+    monkeypatch.setattr(paths, "site_dir", lambda _: tmp_path)
+    monkeypatch.setattr(fleets, "load", lambda _: fleet)
+    monkeypatch.setattr(down, "observe", lambda asked: seen({host.name: {} for host in asked.hosts}))
+    monkeypatch.setattr(act, "play", lambda _, request, run, __: played.append(request) or good(run.folder))
+    err = io.StringIO()
+    down.down("test", ending, Terminal(io.StringIO(), err, lambda _: True, interactive=False))
+    assert all(text in err.getvalue() for text in says), err.getvalue()
+    assert not any(text in err.getvalue() for text in not_said), err.getvalue()
+    assert played[0].extra_vars == {"purge": ending.purge, "purge_models": ending.models}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from driver.observe import Observation
 from driver.scope import planned, scope
 from driver.ssh import HostFault
 
-from .conftest import cluster, item, seen
+from .conftest import cluster, fleet_of, item, seen
 
 IMAGE = item("image", bytes=3_000_000_000)
 DRIVER = item("driver version", **{"from": "1", "to": "2", "reboot": True, "stops": ["chat"]})
@@ -51,6 +52,45 @@ def test_changes_stand_in_play_order_with_their_cost(fleet: Fleet) -> None:
     assert "stops meanwhile: chat on node2" in text
     assert "to move: 6.0 GB, at most 3.0 GB to one host" in text
     assert json.loads(json.dumps(found.as_json()))["hosts"]["node2"]["reboot"] is True
+
+
+def test_reboots_come_with_a_canary_and_in_batches(tmp_path: Path) -> None:
+    names = [f"node{number}" for number in range(1, 6)]
+    fleet = replace(fleet_of(tmp_path, *names), reboot_batches=(1, 2))
+    found = plans.build(
+        fleet, seen({name: {"npu_driver": [DRIVER]} for name in names}), {"npu_driver": 60.0, "reboot": 60.0}
+    )
+    assert found.reboot_batches() == [["node1"], ["node2", "node3"], ["node4", "node5"]]
+    assert found.as_json()["reboot_batches"] == found.reboot_batches()
+    assert found.minutes == 4  # the driver everywhere at once, then three batches
+    text = "reboots: node1, node2, node3, node4, … (5 in all), once each: node1 first, then 2 batches of up to 2, each "
+    assert text in planview.text(found, 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "line"), [(1, "reboots: node1, once each\n"), (3, "once each: node1 first, then 2, each ")]
+)
+def test_few_reboots_are_said_in_few_words(count: int, line: str, tmp_path: Path) -> None:
+    names = [f"node{number}" for number in range(1, count + 1)]
+    found = plans.build(fleet_of(tmp_path, *names), seen({name: {"npu_driver": [DRIVER]} for name in names}), {})
+    assert line in planview.text(found, 0)
+
+
+def test_cards_are_called_by_their_product_or_their_generation(fleet: Fleet) -> None:
+    first, second = (replace(host, generation="A9") for host in fleet.hosts)
+    observed = seen({"node1": {}, "node2": {}})
+    known = {"subsystem": "19e5:3002", "product": "Server 9", "count": 8}
+    unknown = {"subsystem": "19e5:9999", "product": None, "count": 8}
+    remarks = [{"area": "gcc", "text": "another compiler"}, {"area": "board", "text": "said among the cards"}]
+    observed.docs["node1"]["facts"] = {"npu": {"products": [known]}, "remarks": remarks}
+    observed.docs["node2"]["facts"] = {"npu": {"products": [unknown]}}
+    found = plans.build(replace(fleet, hosts=(first, second)), observed, {})
+    text = planview.text(found, 0)
+    assert "cards: 8 x Server 9 (node1)\n" in text
+    assert "cards: 8 x generation A9, product unknown (19e5:9999): goes on (node2)\n" in text
+    assert "worth knowing: gcc: another compiler (node1)\n" in text
+    assert "said among" not in text
+    assert found.as_json()["hosts"]["node1"]["cards"] == ["8 x Server 9"]
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,18 @@ def test_times_are_kept_by_host_and_role() -> None:
     assert tally.slowest() == [("r: T", 4.5)]
 
 
+def test_tasks_that_changed_something_are_kept_by_host_and_role() -> None:
+    tally = Tally()
+    for role, task, changed in (
+        ("r", "One", True),
+        ("r", "Two", False),
+        ("", "Reboot the host", True),
+        ("r", "One", True),
+    ):
+        tally.add(Event("runner_on_ok", 1.0, "node1", "", role, task, changed=changed))
+    assert tally.changed_by_role() == {"node1": {"r": ["One"], "playbook": ["Reboot the host"]}}
+
+
 def test_a_failure_shows_five_lines_and_the_log() -> None:
     text = Failure("node1", "r", "T", "\n".join(map(str, range(9))), "said", "tail").text("all.log")
     message = [f"  {number}" for number in range(4, 9)]

@@ -229,6 +229,30 @@ def test_a_dry_run_changes_and_checks_nothing(site: Site) -> None:
     assert record.exit_code == 0, record.error
     assert site.played[0].check
     assert record.check is None
+    assert record.document()["dry"] is True
+    assert (
+        headline(record.document())
+        == "site test differs from its file: 1 change to make on 1 host; nothing was changed"
+    )
+
+
+def test_a_dry_run_and_the_run_after_it_can_be_laid_side_by_side(site: Site) -> None:
+    tasks = {"node1": {"npu_driver": ["Install it"], "playbook": ["Reboot the host"]}}
+    site.result = lambda folder: replace(good(folder), tasks=tasks)
+    site.observations = [seen({"node1": DRIVER, "node2": {}})]
+    dry = site.run(dry=True).document()["hosts"]["node1"]
+    site.observations = [seen({"node1": DRIVER, "node2": {}}), seen({"node1": {}, "node2": {}})]
+    real = site.run(yes=True).document()["hosts"]["node1"]
+    assert dry["changes"] == real["changes"]
+    assert dry["tasks"] == real["tasks"] == tasks["node1"]
+
+
+def test_reboots_are_played_in_the_batches_of_the_site(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = replace(fleets.load("test"), reboot_batches=(2, 7))
+    monkeypatch.setattr(fleets, "load", lambda _: wide)
+    site.observations = [seen({"node1": DRIVER, "node2": {}}), seen({"node1": {}, "node2": {}})]
+    assert site.run(yes=True).exit_code == 0
+    assert site.played[0].extra_vars == {"reboot_batches": [2, 7]}
 
 
 def test_an_installer_of_an_earlier_run_is_waited_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

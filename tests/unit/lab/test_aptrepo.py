@@ -27,7 +27,7 @@ def test_the_headers_package_is_named_after_the_kernel(kernel: str, name: str) -
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository that offers one package, signed."""
     folder = tmp_path_factory.mktemp("apt")
-    package = headers.build(folder / "debs", folder / "work", folder / "log")
+    package = headers.build(folder / "debs", folder / "work", folder / "log", architecture())
     key = aptrepo.ensure_key(folder / "private" / "key", folder / "key.asc", folder / "log")
     return aptrepo.build(folder / "repository", [package], architecture(), key, folder / "log")
 
@@ -71,3 +71,11 @@ def test_a_package_that_is_offered_no_more_leaves_the_pool(repository: Path, tmp
     assert [file.name for file in (copy / "pool/main").iterdir()] == [
         file.name for file in (folder / "debs").glob("*.deb")
     ]
+
+
+def test_a_repository_of_another_suite_says_which(repository: Path, tmp_path: Path) -> None:
+    folder = repository.parent
+    debs = list((folder / "debs").glob("*.deb"))
+    made = aptrepo.build(tmp_path / "r", debs, architecture(), folder / "private" / "key", tmp_path / "log", "trixie")
+    release = (made / "dists/trixie/Release").read_text(encoding="utf-8")
+    assert "Suite: trixie\nCodename: trixie\n" in release

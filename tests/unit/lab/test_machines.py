@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.lab.site import content, images, keys, machines
+from tests.lab.site import content, keys, lanes, machines, roots
 from tests.lab.site.layout import ASSETS, MOST_HOSTS, SUBNET, Layout, Node
 
 
@@ -34,7 +34,7 @@ def test_a_server_gets_its_host_key_the_operators_key_and_no_other_secret(tmp_pa
     }
     assert machine.files["/etc/ssh/ssh_host_ed25519_key"][1:] == (0o600, 0)
     assert machine.files["/home/operator/.ssh/authorized_keys"][0].decode() == keys.ensure(layout)
-    assert machine.volumes[str(layout.pci)] == {"bind": "/sys/bus/pci/devices", "mode": "ro"}
+    assert machine.volumes[str(layout.pci("a2"))] == {"bind": "/sys/bus/pci/devices", "mode": "ro"}
 
 
 def test_files_are_packed_with_their_owners_and_a_closed_folder() -> None:
@@ -76,7 +76,7 @@ def test_a_bare_server_has_no_container_engine_and_no_compiler() -> None:
     lists = yaml.safe_load((ASSETS / "packages.yml").read_text(encoding="utf-8"))
     assert not {"docker.io", "gcc", "make", "dkms"} & set(lists["host"])
     assert {"docker.io", "gcc", "make", "dkms", "pciutils", "net-tools", "python3-apt"} <= set(
-        images.package_list("repository")
+        roots.package_list("repository")
     )
 
 
@@ -89,3 +89,20 @@ def test_every_name_of_the_site_is_known_to_its_name_server(tmp_path: Path) -> N
     assert names["services"] == "10.77.0.2"
     assert names["node1"] == "10.77.0.11"
     assert f"node{MOST_HOSTS}" in names
+    assert names["a3"] == "10.77.0.217"
+
+
+def test_the_server_of_a_lane_sees_its_own_cards_and_has_a_volume_of_its_own(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    (lane,) = lanes.chosen(["a3"])
+    machine = machines.server(layout, lane, "image")
+    assert machine.role == "lane"
+    assert machine.volumes[str(layout.pci("a3"))] == {"bind": "/sys/bus/pci/devices", "mode": "ro"}
+    assert machine.volumes["provision-lab-a3-docker"] == {"bind": "/var/lib/docker", "mode": "rw"}
+    assert len(list(layout.pci("a3").iterdir())) == 16
+
+
+def test_the_service_host_sees_new_repositories_without_being_made_anew(tmp_path: Path) -> None:
+    # They lie below a folder that it has had all along; only bookworm's has a place of its own.
+    inside = {bind["bind"] for bind in machines.service_host(Layout(tmp_path), "image").volumes.values()}
+    assert inside == {"/srv/packages", "/srv/apt", "/srv/hub", "/opt/site", "/var/lib/docker-registry"}

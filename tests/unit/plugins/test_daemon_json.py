@@ -87,12 +87,6 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
     assert daemon_json.unsafe(str(tmp_path / "missing")) == ""
 
 
-def test_keys_that_the_unit_sets_too_are_found() -> None:
-    line = "{ argv[]=/usr/bin/dockerd -H fd:// --insecure-registry a:5000 --default-runtime=runc ; }"
-    options = {"insecure-registries": ["a:5000"], "default-runtime": "x", "runtimes": {}, "debug": True}
-    assert daemon_json.given_twice(options, line) == ["default-runtime", "insecure-registries"]
-
-
 def test_what_the_engine_does_not_run_with_is_named() -> None:
     options = {
         "default-runtime": "vendor",
@@ -119,6 +113,7 @@ def running(**keys: object) -> dict[str, object]:
     return {"DefaultRuntime": "ascend", "Runtimes": {"ascend": {"path": "/a"}, "runc": {"path": "runc"}}, **keys}
 
 
+KNOWS_A = running(RegistryConfig={"IndexConfigs": {"a:1": {"Secure": False}, "b:1": {"Secure": False}}})
 RIGHT = {"runtimes": {"ascend": {"path": "/a"}}, "default-runtime": "ascend"}
 
 
@@ -134,10 +129,57 @@ def test_a_file_that_was_spoilt_under_a_right_engine_needs_no_restart() -> None:
         (RIGHT, RIGHT, running(DefaultRuntime="runc")),
         (RIGHT, {**RIGHT, "log-opts": {"max-size": "5m"}}, running()),
         ({**RIGHT, "live-restore": True}, RIGHT, running()),
+        ({**RIGHT, "insecure-registries": ["a:1", "b:1"]}, {**RIGHT, "insecure-registries": ["a:1"]}, KNOWS_A),
+        (RIGHT, {**RIGHT, "default-runtime": "runc"}, running()),
     ],
-    ids=["no engine answers", "not in effect", "a key that info does not show", "a key that went"],
+    ids=[
+        "no engine answers",
+        "not in effect",
+        "a key that info does not show",
+        "a key that went",
+        "an entry that went",
+        "a value that went back",
+    ],
 )
 def test_what_the_engine_does_not_run_with_needs_a_restart(
     present: dict[str, object], wanted: dict[str, object], info: dict[str, object]
 ) -> None:
     assert daemon_json.restart_needed(present, wanted, RIGHT, info)
+
+
+def test_an_engine_shows_mirrors_data_root_and_log_driver() -> None:
+    options = {"registry-mirrors": ["http://m:1/"], "data-root": "/data/docker", "log-driver": "local"}
+    info = {"RegistryConfig": {"Mirrors": []}, "DockerRootDir": "/var/lib/docker", "LoggingDriver": "json-file"}
+    assert daemon_json.not_in_effect(options, info) == [
+        "registry-mirrors http://m:1/",
+        "data-root /data/docker",
+        "log-driver local",
+    ]
+    info = {"RegistryConfig": {"Mirrors": ["http://m:1/"]}, "DockerRootDir": "/data/docker", "LoggingDriver": "local"}
+    assert daemon_json.not_in_effect(options, info) == []
+
+
+def test_lists_keep_their_order_when_nothing_came_or_went() -> None:
+    present = {"labels": ["a", "b"], "insecure-registries": ["x:1"]}
+    wanted = {"labels": ["b", "a"], "insecure-registries": ["x:1", "y:1"]}
+    assert daemon_json.in_order(wanted, present) == {"labels": ["a", "b"], "insecure-registries": ["x:1", "y:1"]}
+
+
+def test_a_link_and_a_file_of_somebody_else_are_not_written_through(tmp_path: Path) -> None:
+    file, link = tmp_path / "daemon.json", tmp_path / "link.json"
+    file.write_text("{}")
+    link.symlink_to(file)
+    own = file.stat().st_uid
+    assert daemon_json.unsafe(str(file), owner=own) == ""
+    assert "is a link, expected a plain file" in daemon_json.unsafe(str(link), owner=own)
+    assert f"belongs to uid {own}, expected {own + 1}" in daemon_json.unsafe(str(file), owner=own + 1)
+
+
+def test_every_copy_goes_and_nothing_else(tmp_path: Path) -> None:
+    path, last = tmp_path / "daemon.json", tmp_path / "last"
+    path.write_text('{"a": 1}')
+    (tmp_path / "daemon.json.mine").write_text("")
+    backup = daemon_json.write(str(path), '{"a": 2}', str(last))
+    assert Path(backup).read_text() == '{"a": 1}'
+    daemon_json.take_away(str(path), str(last))
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["daemon.json", "daemon.json.mine"]

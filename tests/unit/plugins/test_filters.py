@@ -43,10 +43,11 @@ def test_a_nul_byte_is_refused() -> None:
 
 
 def test_the_closest_variable_file_comes_first() -> None:
-    debian = {"id": "debian", "version_id": "12", "id_like": ""}
-    assert filters.os_files(debian) == ["debian_12.yml", "debian.yml"]
-    ubuntu = {"id": "ubuntu", "version_id": "22.04", "id_like": "debian"}
-    assert filters.os_files(ubuntu) == ["ubuntu_22.yml", "ubuntu.yml", "debian.yml"]
+    debian = {"id": "debian", "version_id": "12", "id_like": "", "package_manager": "apt"}
+    assert filters.os_files(debian) == ["debian_12.yml", "debian.yml", "apt.yml"]
+    ubuntu = {"id": "ubuntu", "version_id": "22.04", "id_like": "debian", "package_manager": "apt"}
+    assert filters.os_files(ubuntu) == ["ubuntu_22.04.yml", "ubuntu_22.yml", "ubuntu.yml", "debian.yml", "apt.yml"]
+    assert filters.os_files(ubuntu, "openeuler") == ["openeuler.yml", "apt.yml"]
     rolling = {"id": "odd", "version_id": "", "id_like": ["rhel", "fedora"]}
     assert filters.os_files(rolling) == ["odd.yml", "rhel.yml", "fedora.yml"]
 

@@ -72,6 +72,17 @@ def test_a_prompt_on_a_closed_input_ends_with_the_time(call: Any, progress: Prog
     assert not Path(f"/proc/{child}/cmdline").exists() or not Path(f"/proc/{child}/cmdline").read_bytes()
 
 
+def test_what_the_installer_started_in_a_group_of_its_own_ends_with_it(
+    call: Any, progress: Progress, tmp_path: Path
+) -> None:
+    # job control puts every background job into another group, as dkms and its make do
+    script = f"set -m; sleep 600 & echo $! > {tmp_path}/child; wait"
+    with pytest.raises(RefusedError, match="still running after 1 s and was ended"):
+        installer.run(call(script, timeout_seconds=1), progress)
+    child = int((tmp_path / "child").read_text())
+    assert not Path(f"/proc/{child}/cmdline").exists() or not Path(f"/proc/{child}/cmdline").read_bytes()
+
+
 def test_an_answer_is_given(call: Any, progress: Progress) -> None:
     found = installer.run(call('read -r answer; echo "you said $answer"', stdin_text="Y\n"), progress)
     assert "you said Y" in str(found["output"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,22 +41,66 @@ def test_the_reboot_comes_after_both_packages_and_before_the_runtime() -> None:
     assert last_package < names.index("reboot.yml") < names.index("ascend_docker_runtime")
 
 
-def tasks_of(playbook: str) -> list[dict[str, Any]]:
-    plays = yaml.safe_load((ROOT / f"playbooks/{playbook}.yml").read_text(encoding="utf-8"))
-    return [task for play in plays for task in play.get("tasks", [])]
+REBOOT: list[dict[str, Any]] = yaml.safe_load((ROOT / "playbooks/reboot.yml").read_text(encoding="utf-8"))
+REBOOT_HOST: list[dict[str, Any]] = REBOOT[2]["tasks"][0]["block"]
 
 
-def test_a_reboot_is_refused_under_somebody_who_uses_the_cards() -> None:
-    tasks = tasks_of("reboot")
-    refusal = next(task for task in tasks if "holders_of_cards" in str(task.get("vars")))
-    assert "foreign | length == 0" in refusal["ansible.builtin.assert"]["that"]
-    assert tasks.index(refusal) < next(n for n, task in enumerate(tasks) if "ansible.builtin.reboot" in task)
+def place_of(module: str, words: str = "") -> int:
+    """Return the place of the first task with *module* and *words* among those that reboot a host."""
+    return next(n for n, task in enumerate(REBOOT_HOST) if module in task and words in str(task))
+
+
+def test_a_reboot_is_refused_under_somebody_who_uses_the_cards_or_installs() -> None:
+    reboot = place_of("ansible.builtin.reboot")
+    holders = REBOOT_HOST[place_of("ansible.builtin.assert", "holders_of_cards")]
+    assert "foreign | length == 0" in holders["ansible.builtin.assert"]["that"]
+    assert place_of("card_users", "drained") < place_of("ansible.builtin.assert", "holders_of_cards") < reboot
+    assert place_of("vendor_package_facts") < place_of("ansible.builtin.assert", "installers | length == 0") < reboot
+    assert place_of("ansible.builtin.assert", "ansible_connection") < reboot
+
+
+def test_drained_units_start_when_the_cards_answer() -> None:
+    assert place_of("card_users", "restored") > place_of("ansible.builtin.command", "npu-smi.lock")
 
 
 def test_no_wait_for_the_cards_is_without_a_limit() -> None:
-    calls = [task["ansible.builtin.command"]["argv"] for task in tasks_of("reboot") if "retries" in task]
+    calls = [task["ansible.builtin.command"]["argv"] for task in REBOOT_HOST if "retries" in task]
     assert len(calls) == 2
     assert all("timeout -k 5 60" in " ".join(argv) for argv in calls)
+
+
+def test_reboots_go_in_batches_of_hosts_that_need_one_and_stop_at_the_first_failure() -> None:
+    _, choice, reboots = REBOOT
+    assert choice["tasks"][0]["ansible.builtin.group_by"]["key"] == reboots["hosts"]
+    assert "serial" not in choice
+    assert (reboots["serial"], reboots["max_fail_percentage"]) == ("{{ reboot_batches | default([1, 10]) }}", 0)
+
+
+def test_after_a_canary_that_fails_no_other_host_is_touched(tmp_path: Path) -> None:
+    # a local connection is refused, so every reboot here fails before it does anything
+    pending = {"host_state": {"facts": {"reboot": {"pending": True}}}}
+    quiet = {"host_state": {"facts": {"reboot": {"pending": False}}}}
+    hosts = {"quiet": quiet, "canary": pending, "second": pending, "third": pending}
+    group = {"hosts": hosts, "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}
+    (tmp_path / "inventory.yml").write_text(json.dumps({"all": {"children": {"npu_driver": group}}}))
+    done = ansible("-i", str(tmp_path / "inventory.yml"), "playbooks/reboot.yml")
+    said = " ".join(done.stdout.split())
+    assert done.returncode != 0, said
+    assert 'canary: it is reached with connection "local"' in said
+    assert "No further host is rebooted; left as they are, with a reboot still to come: second, third." in said
+    assert "Mend canary, then run again." in said
+    assert set(re.findall(r"^(\w+) \| FAILED", done.stdout, re.MULTILINE)) == {"canary"}, done.stdout
+
+
+def ansible(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", *words],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_a_teardown_is_refused_before_it_removes_anything() -> None:
@@ -80,22 +126,5 @@ def test_every_role_leaves_hosts_without_drift_alone() -> None:
 @pytest.mark.parametrize("playbook", ["site", "observe", "reboot", "teardown"])
 def test_ansible_reads_the_playbook(playbook: str, tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text("all: {hosts: {node1: {}}}\n")
-    command = [
-        sys.executable,
-        "-m",
-        "ansible",
-        "playbook",
-        "--syntax-check",
-        "-i",
-        str(tmp_path / "hosts.yml"),
-        f"playbooks/{playbook}.yml",
-    ]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ansible("--syntax-check", "-i", str(tmp_path / "hosts.yml"), f"playbooks/{playbook}.yml")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -58,6 +58,22 @@ def test_a_whole_package_is_compared_by_version(ascend: Path, version: str, todo
     assert action(ascend) == todo
 
 
+@pytest.mark.parametrize(
+    ("version", "accepted", "todo"),
+    [
+        ("24.1.rc3", "24.1.rc3", "none"),
+        ("24.1.rc3.b100", "24.1.rc3", "none"),
+        ("25.0.rc1", "24.1.rc3", "none"),
+        ("23.0.3", "24.1.rc3", "upgrade"),
+        ("26.0.rc1", "24.1.rc3", "downgrade"),
+        ("24.1.rc3", "", "upgrade"),
+    ],
+)
+def test_a_version_that_the_site_accepts_stays(ascend: Path, version: str, accepted: str, todo: str) -> None:
+    put(ascend, driver__version_dot_info=f"Version={version}\n", driver__tools__upgrade_dash_tool="x")
+    assert vendor.action_for(vendor.installed("driver", str(ascend)), "25.5.1", accepted) == todo
+
+
 def test_a_package_without_its_tool_is_not_whole(ascend: Path) -> None:
     put(ascend, driver__version_dot_info="Version=25.5.1\n")
     assert action(ascend) == "reinstall"

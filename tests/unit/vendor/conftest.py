@@ -16,6 +16,8 @@ from tests.lab.vendor import build
 
 SETUP = Path(__file__).with_name("sandbox.sh")
 START_SECONDS = 20
+CHIPS_910B = ("0xd802", "0x19e5", "0x3004", "8")
+"""What is on the bus: device, subsystem vendor, subsystem device, how many."""
 PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/tools"
 
 
@@ -27,7 +29,7 @@ class Sandbox:
 
     def run(self, script: str, stdin: str = "", timeout: float = 30) -> subprocess.CompletedProcess[str]:
         """Run *script* with bash inside; never raises for its exit code."""
-        enter = ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--root", "--wd"]
+        enter = ["nsenter", f"--target={self.pid}", "--mount", "--net", "--pid", "--root", "--wd"]
         shell = ["env", "-i", f"PATH={PATHS}", "bash", "-c", f"cd /packages; {script}"]
         return subprocess.run(
             [*enter, *shell], input=stdin, capture_output=True, text=True, timeout=timeout, check=False
@@ -41,6 +43,8 @@ class Sandbox:
 
     def reboot(self) -> None:
         """Do what a reboot does: empty /run, /dev and /tmp, then the boot unit."""
+        # A process that outlived the last boot would be there twice.
+        self.run("pkill -f boot/hccn_peer")
         self.ok("rm -rf /run/* /tmp/* /dev/davinci* /dev/devmm_svm /dev/hisi_hdc")
         self.run("/usr/local/Ascend/driver/boot/host_sys_init start")
 
@@ -54,15 +58,15 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def started(folder: Path, packages: Path) -> Iterator[Sandbox]:
+def started(folder: Path, packages: Path, bus: tuple[str, ...] = CHIPS_910B) -> Iterator[Sandbox]:
     """Start a host in *folder*; it ends with all its processes and files."""
     if os.geteuid() != 0:
         pytest.fail(
             "the installers are run in private namespaces with an overlay over /, which needs root: run as root"
         )
-    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
+    command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private"]
     with subprocess.Popen(
-        [*command, "bash", str(SETUP), str(folder), str(packages)], stderr=subprocess.PIPE, text=True
+        [*command, "bash", str(SETUP), str(folder), str(packages), *bus], stderr=subprocess.PIPE, text=True
     ) as outer:
         try:
             yield Sandbox(first_process(outer))

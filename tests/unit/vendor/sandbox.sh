@@ -1,5 +1,6 @@
 #!/bin/bash
-# $1: an empty folder, $2: folder with the packages. Builds a host in private namespaces and waits: its root is an
+# $1: an empty folder, $2: folder with the packages, $3 $4 $5: device, subsystem vendor and device of the functions on
+# the bus, $6: how many. Builds a host in private namespaces and waits: its root is an
 # overlay over this machine's, so installers may write everywhere and nothing of it is left afterwards.
 set -eu
 mount -t tmpfs tmpfs "$1"
@@ -30,12 +31,20 @@ done
 rm -rf "root/lib/modules/$(uname -r)/build"
 mkdir -p "root/lib/modules/$(uname -r)/build" && touch "root/lib/modules/$(uname -r)/build/Makefile"
 mkdir pci
-for bus in 01 02 41 42 81 82 c1 c2; do
+for bus in $(printf '%02x ' $(seq "$6")); do
     mkdir "pci/0000:$bus:00.0"
-    echo 0x19e5 | tee "pci/0000:$bus:00.0/vendor" >"pci/0000:$bus:00.0/subsystem_vendor"
-    echo 0xd802 >"pci/0000:$bus:00.0/device"
-    echo 0x3004 >"pci/0000:$bus:00.0/subsystem_device"
+    echo 0x19e5 >"pci/0000:$bus:00.0/vendor"
+    echo "$3" >"pci/0000:$bus:00.0/device"
+    echo "$4" >"pci/0000:$bus:00.0/subsystem_vendor"
+    echo "$5" >"pci/0000:$bus:00.0/subsystem_device"
 done
+# A wire of its own, on which the host hears itself.
+ip link set lo up
+ip link add wire type veth peer name other
+ip address add 192.0.2.1/24 dev wire
+ip link set wire up
+ip link set other up
+ip route add default dev wire
 mount --bind pci root/sys/bus/pci/devices
 mkdir -p root/var/lib/davinci-sim
 echo 0 >root/var/lib/davinci-sim/pace

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import gzip
 import hashlib
 import os
 import subprocess
@@ -13,9 +15,10 @@ import yaml
 
 from tests.lab.vendor import build
 from tests.lab.vendor.build import describe
-from tests.lab.vendor.packer import archive, fill
+from tests.lab.vendor.packer import archive, fill, filler, gzip_stored, write
 
 ROOT = Path(__file__).resolve().parents[3]
+VENDOR = ROOT / "tests/lab/vendor"
 LAB = ROOT / "catalog/releases/lab.yml"
 DRIVER = "Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run"
 RUNTIME = "Ascend-docker-runtime_26.1.0_linux-x86_64.run"
@@ -49,12 +52,37 @@ def test_two_builds_are_the_same_bytes(tmp_path: Path, packages: Path) -> None:
 def test_the_lab_release_names_the_built_packages(packages: Path) -> None:
     listed = files_in(yaml.safe_load(LAB.read_text(encoding="utf-8")))
     built = {item["file"]: item for item in describe(sorted(packages.iterdir()))}
-    ours = [item for item in listed if item["file"].startswith("Ascend-")]
-    assert len(ours) == 5, "driver and runtime for two architectures, firmware for all"
-    for item in ours:
+    assert len(listed) == 19, "five families with two drivers and one firmware, runtime and obsutil for two machines"
+    for item in listed:
         expected = {key: built[item["file"]][key] for key in ("sha256", "size")}
         found = {key: item[key] for key in ("sha256", "size")}
         assert found == expected, f"{LAB}: {item['file']}; `python -m tests.lab.vendor OUT` prints the right values"
+
+
+def host_programs() -> list[Path]:
+    """Return the stand-ins' Python files that run on hosts."""
+    return sorted(path for part in ("driver", "runtime", "obsutil/program") for path in (VENDOR / part).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", host_programs(), ids=lambda path: path.stem)
+def test_what_runs_on_hosts_is_understood_by_python_3_7(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    ast.parse(source, feature_version=(3, 7))
+    assert "from __future__ import annotations\n" in source
+
+
+def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    target = write(tmp_path / "x", b"one", 0o644)
+    before = target.stat().st_ino
+    assert write(target, b"one", 0o644).stat().st_ino == before
+    assert write(target, b"two", 0o755).read_bytes() == b"two"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 65535, 65536, 200000])
+def test_gzip_without_compression_unpacks(size: int) -> None:
+    content = filler("x", size)
+    assert gzip.decompress(gzip_stored(content)) == content
 
 
 def test_placeholder_without_value_is_refused() -> None:

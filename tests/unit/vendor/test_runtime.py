@@ -21,7 +21,7 @@ INSTALLED = "[INFO] please reboot daemon and container engine to take effect"
 
 
 def test_agreement_is_asked_for_ever_on_closed_input(bare) -> None:
-    done = bare.run(f"timeout 1 bash {NEW} --install </dev/null")
+    done = bare.run(f"timeout 4 bash {NEW} --install </dev/null")
     assert done.returncode == 124
     assert done.stdout.count("Do you accept the EULA to install Ascend-docker-runtime?[Y/N]") > 3
 
@@ -48,8 +48,10 @@ def test_installation_merges_the_engine_file(box) -> None:
     assert "install success" in box.ok("cat /var/log/ascend-docker-runtime/installer.log")
 
 
-def test_older_version_does_not_ask(box) -> None:
-    assert INSTALLED in box.ok(f"bash {OLD} --install </dev/null")
+@pytest.mark.parametrize("version", ["6.0.0", "7.3.0"])
+def test_older_versions_do_not_ask(box, version: str) -> None:
+    assert INSTALLED in box.ok(f"bash Ascend-docker-runtime_{version}_linux-$(uname -m).run --install </dev/null")
+    assert f"version=v{version}" in box.ok(f"cat {HOME}/ascend_docker_runtime_install.info").splitlines()
 
 
 def test_upgrade_leaves_the_engine_file_alone(box) -> None:
@@ -151,6 +153,18 @@ def test_container_that_asks_for_nothing_is_left_alone(environment: list[str]) -
     spec: dict[str, Any] = {"process": {"env": list(environment)}}
     assert not runtime.inject(spec)
     assert spec == {"process": {"env": environment}}
+
+
+@pytest.mark.parametrize(("family", "needed"), [("310b", 1), ("910b", 3), ("", 3)])
+def test_small_boards_have_other_nodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str, needed: int
+) -> None:
+    monkeypatch.setattr(runtime, "FAMILY", tmp_path / "family.json")
+    if family:
+        (tmp_path / "family.json").write_text(json.dumps({"family": family}), encoding="utf-8")
+    always, optional = runtime.control_nodes()
+    assert (len(always), always[0]) == (needed, "/dev/davinci_manager")
+    assert ("/dev/svm0" in optional) == (family == "310b")
 
 
 def test_named_lists_replace_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

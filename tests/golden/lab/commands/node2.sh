@@ -10,20 +10,19 @@ id HwHiAiUser || useradd --create-home --uid 1000 --gid HwHiAiUser --shell /bin/
 lspci -Dn -d 19e5:d802   # 8 lines
 # docker_engine: 20.10.0 or newer
 apt-get install -y docker.io
-#   with RPM packages: install an engine from its maker's source or archive; the role installs on Debian and its
-#   like alone, so up wants it there then, and docker: {source: present} in site.yml
+#   with RPM packages: dnf install -y docker-engine, or moby, or docker
 #   where /etc/docker/daemon.json exists already, merge these keys into it by hand
 [ -e /etc/docker/daemon.json ] || install -D -m 0600 /dev/stdin /etc/docker/daemon.json <<< '{"insecure-registries": ["10.77.0.2:5000"]}'
 systemctl restart docker
 docker version
 # npu_driver: 25.5.1; exit code 0: done, 2: done after a reboot, anything else: failed
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run http://10.77.0.2/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run
-echo '85498dc8d0e601e06237597a53dcc3a6cd632e66595a278f1899a19fcb4381d0  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run' | sha256sum --check
+echo 'ddd9d7271d5b70c8fa7d77458b4babfacb40fa30c89015646e9cac8dc9d85edc  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run' | sha256sum --check
 timeout 300 bash /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run --nox11 --full --quiet --install-for-all < /dev/null
 #   over a working driver: firmware first, both with: --nox11 --upgrade --quiet in place of the other options
 # npu_firmware: 7.8.0.6.201
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run http://10.77.0.2/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run
-echo '7394850be66b2f8cea8668cc737d515e3a8344976a52e4b9ccd1d42f9fbc0ab3  /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run' | sha256sum --check
+echo '20a2ef891fc260211cbd1a92f5da59c6255cf5dbdfd25d1904d197209f447acb  /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run' | sha256sum --check
 timeout 300 bash /var/cache/provision/Ascend-hdk-910b-npu-firmware_7.8.0.6.201.run --nox11 --full --quiet < /dev/null
 # one reboot for both; then wait until every card answers
 systemctl reboot
@@ -33,7 +32,7 @@ cat /usr/local/Ascend/driver/version.info /usr/local/Ascend/firmware/version.inf
 ls -l /dev/davinci0 /dev/davinci1 /dev/davinci2 /dev/davinci3 /dev/davinci4 /dev/davinci5 /dev/davinci6 /dev/davinci7 /dev/davinci_manager /dev/devmm_svm /dev/hisi_hdc
 # ascend_docker_runtime: 26.1.0, into /usr/local/Ascend/Ascend-Docker-Runtime
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-docker-runtime_26.1.0_linux-x86_64.run http://10.77.0.2/Ascend-docker-runtime_26.1.0_linux-x86_64.run
-echo 'e8f98b45dfece9ab1d569e71869bf760d179a60a85957a26adae0420ecaad3fe  /var/cache/provision/Ascend-docker-runtime_26.1.0_linux-x86_64.run' | sha256sum --check
+echo '69442a5f38f7e44987de109d28a7b83c3191207c086911ae7b2144ecb30bb236  /var/cache/provision/Ascend-docker-runtime_26.1.0_linux-x86_64.run' | sha256sum --check
 #   it asks for its licence, which the site accepts: no answer would loop for ever
 printf 'Y\n' | timeout 120 bash /var/cache/provision/Ascend-docker-runtime_26.1.0_linux-x86_64.run --install
 systemctl daemon-reload && systemctl restart docker

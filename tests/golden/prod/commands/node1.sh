@@ -7,8 +7,7 @@ id HwHiAiUser || useradd --create-home --uid 1000 --gid HwHiAiUser --shell /bin/
 lspci -Dn -d 19e5:d802   # 8 lines
 # docker_engine: 20.10.0 or newer
 apt-get install -y docker.io
-#   with RPM packages: install an engine from its maker's source or archive; the role installs on Debian and its
-#   like alone, so up wants it there then, and docker: {source: present} in site.yml
+#   with RPM packages: dnf install -y docker-engine, or moby, or docker
 docker version
 # npu_driver: 25.0.rc1.b080; exit code 0: done, 2: done after a reboot, anything else: failed
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run http://39.171.244.84:30011/drivers/HDK%2025.0.RC1/Ascend-hdk-910b-npu-driver_25.0.rc1.b080_linux-aarch64.run

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 LACKING = "CAP_SYS_RESOURCE"
-PLACES = ("/usr/sbin/runc", "/usr/bin/runc", "/usr/local/bin/runc")
+PLACES = ("/usr/local/lib/native/runc", "/usr/sbin/runc", "/usr/bin/runc", "/usr/local/bin/runc")
 
 
 def option(arguments: list[str], *names: str) -> str | None:

@@ -11,7 +11,12 @@ import stat
 import sys
 import time
 from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Spec = dict[str, Any]
 
 LISTS = Path("/etc/ascend-docker-runtime.d")
 LOG = Path("/var/log/ascend-docker-runtime/runtime-run.log")
@@ -21,7 +26,25 @@ OPTIONAL = ("/dev/dvpp_cmdlist",)
 NAMED = re.compile(r"^(?:Ascend(910|310B|310P|310)|npu)-(\d+)$")
 RANGE_MAX = 128
 NAMES_MAX = 128
-Spec = dict[str, Any]
+FAMILY = Path(DRIVER) / "driver/family.json"
+# Chips of small boards have other nodes; of those only the manager has to be there.
+SMALL_FAMILY = "310b"
+SMALL = (
+    "svm0",
+    "ts_aisle",
+    "upgrade",
+    "sys",
+    "vdec",
+    "vpc",
+    "pngd",
+    "venc",
+    "log_drv",
+    "acodec",
+    "ai",
+    "ao",
+    "vo",
+    "hdmi",
+)
 
 
 class RefusedError(Exception):
@@ -120,6 +143,15 @@ def add_environment(environment: list[str]) -> None:
     environment.append("LD_LIBRARY_PATH=" + ":".join([*folders, *([old] if old else [])]))
 
 
+def control_nodes() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the nodes beside those of the chips: what has to be there, and what is left out when it is not."""
+    try:
+        small = json.loads(FAMILY.read_text(encoding="utf-8"))["family"] == SMALL_FAMILY
+    except (OSError, ValueError, KeyError):
+        small = False
+    return (CONTROL[:1], tuple("/dev/" + name for name in SMALL)) if small else (CONTROL, OPTIONAL)
+
+
 def inject(spec: Spec) -> bool:
     """Add devices, mounts and environment to *spec* when it asks for cards; tell whether it was changed."""
     environment = spec.setdefault("process", {}).setdefault("env", [])
@@ -130,9 +162,10 @@ def inject(spec: Spec) -> bool:
     indexes = parse_devices(wanted)
     options = lookup(environment, "ASCEND_RUNTIME_OPTIONS").split(",")
     prefix = "/dev/vdavinci" if "VIRTUAL" in options else "/dev/davinci"
-    for path in [*(f"{prefix}{index}" for index in indexes), *CONTROL]:
+    needed, optional = control_nodes()
+    for path in [*(f"{prefix}{index}" for index in indexes), *needed]:
         add_device(spec, path)
-    for path in OPTIONAL:
+    for path in optional:
         if Path(path).exists():
             add_device(spec, path)
         else:

@@ -6,11 +6,16 @@ rm TARGET DRAFT SCENE
 TARGET is read, DRAFT is written; the caller moves it.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 CRI = {"1": "cri", "2": "io.containerd.grpc.v1.cri", "3": "io.containerd.cri.v1.runtime"}
 

@@ -1,6 +1,6 @@
-"""What the simulated cards and the loaded driver know; shared by the boot script and the tools.
+"""What the simulated chips and the loaded driver know; shared by the boot script and the tools.
 
-Three places: the bus (`/sys/bus/pci/devices`), the cards' own memory (CHIPS, small files, survives a reboot,
+Three places: the bus (`/sys/bus/pci/devices`), the chips' own memory (CHIPS, small files, survives a reboot,
 written by tests to inject faults) and what this boot has loaded (RUN, gone after a reboot).
 A container sees none of the three, only what is mounted: there the copy beside this file answers.
 """
@@ -13,16 +13,22 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import Any
+
+sys.dont_write_bytecode = True
+import davinci_chips as hardware  # noqa: E402  # no cache beside files that belong to the vendor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Chip = dict[str, Any]
 
 CHIPS = Path("/var/lib/davinci-sim")
 RUN = Path("/run/davinci-sim")
 LOADED = RUN / "loaded.json"
 COPY = Path(__file__).parent / ".loaded.json"
-PCI = Path("/sys/bus/pci/devices")
-CONTROL = ("/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc")
+MANAGER = "/dev/davinci_manager"
 FACTORY_FIRMWARE = "7.1.0.3.220"
-VENDOR, DEVICE = "0x19e5", "0xd802"
 
 
 class DcmiError(Exception):
@@ -34,7 +40,7 @@ class DcmiError(Exception):
 
 
 def fact(name: str, default: str) -> str:
-    """Return the content of the cards' file *name* (`cards/3/health`), or *default* when there is none."""
+    """Return the content of the chips' file *name* (`cards/3/health`), or *default* when there is none."""
     try:
         return (CHIPS / name).read_text(encoding="utf-8").strip() or default
     except OSError:
@@ -42,22 +48,20 @@ def fact(name: str, default: str) -> str:
 
 
 def card_fact(index: int, name: str, default: str) -> str:
-    """Return what card *index* says about *name*, else what holds for all cards, else *default*."""
+    """Return what chip *index* says about *name*, else what holds for all chips, else *default*."""
     return fact(f"cards/{index}/{name}", fact(name, default))
 
 
-def bus() -> list[dict[str, str]]:
-    """Return the functions on the bus that this driver serves, in order of their address."""
+def present_chips() -> list[Chip]:
+    """Return the chips on the bus that answer, as a driver that starts now finds them."""
+    facts = hardware.family()
+    named = [int(word) for word in fact("npu_ids", "").split()]
     found = []
-    for folder in sorted(PCI.iterdir()) if PCI.is_dir() else []:
-        ids = {}
-        for name in ("vendor", "device", "subsystem_vendor", "subsystem_device"):
-            try:
-                ids[name] = (folder / name).read_text(encoding="utf-8").strip().lower()
-            except OSError:
-                ids[name] = ""
-        if (ids["vendor"], ids["device"]) == (VENDOR, DEVICE):
-            found.append({**ids, "bus_id": folder.name.upper()})
+    for chip in hardware.chips(facts, hardware.bus(facts["devices"]), named):
+        if card_fact(chip["index"], "present", "yes") == "yes":
+            chip["product"] = card_fact(chip["index"], "product", chip["product"])
+            chip["hbm_mb"] = int(card_fact(chip["index"], "hbm_mb", str(chip["hbm_mb"])))
+            found.append(chip)
     return found
 
 
@@ -67,13 +71,13 @@ def in_container() -> bool:
 
 
 def loaded() -> dict[str, Any]:
-    """Return what the running driver is: driver, firmware, cards, ready_at (seconds since the epoch).
+    """Return what the running driver is: driver, firmware, chips, ready_at (seconds since the epoch).
 
     Raises DcmiError: -8005 no driver runs, a reboot is pending or the caller may not open the manager node;
     -8012 the devices are still starting.
     """
     source = COPY if in_container() else LOADED
-    if (RUN / "pending").exists() or not source.is_file() or not os.access(CONTROL[0], os.R_OK | os.W_OK):
+    if (RUN / "pending").exists() or not source.is_file() or not os.access(MANAGER, os.R_OK | os.W_OK):
         raise DcmiError(-8005)
     record: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
     if time.time() < record["ready_at"]:
@@ -81,23 +85,23 @@ def loaded() -> dict[str, Any]:
     return record
 
 
-def cards(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the cards that answer: on a host all that are present, in a container those whose node it was given."""
+def chips(record: dict[str, Any]) -> list[Chip]:
+    """Return the chips that answer: on a host all that are present, in a container those whose node it was given."""
     if in_container():
-        return [card for card in record["cards"] if Path(f"/dev/davinci{card['index']}").exists()]
-    return [card for card in record["cards"] if card_fact(card["index"], "present", "yes") == "yes"]
+        return [chip for chip in record["chips"] if Path("/dev/davinci{}".format(chip["index"])).exists()]
+    return [chip for chip in record["chips"] if card_fact(chip["index"], "present", "yes") == "yes"]
 
 
 def processes() -> list[tuple[int, str, int]]:
-    """Return (process id, name, card index) for every process that has a card's node open."""
+    """Return (process id, name, chip index) for every process that has a chip's node open."""
     found = set()
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
-            match = re.fullmatch(r"/dev/davinci(\d+)", str(link.readlink()))
+            match = re.match(r"/dev/davinci(\d+)$", os.readlink(str(link)))  # noqa: PTH115  # not in Python 3.7
             if match:
                 owner = link.parent.parent
                 name = (owner / "comm").read_text(encoding="utf-8").strip()
-                found.add((int(owner.name), name, int(match[1])))
+                found.add((int(owner.name), name, int(match.group(1))))
         except OSError:
             continue  # the process or the file is gone by now
     return sorted(found)
@@ -110,11 +114,11 @@ def memory_mb(pid: int) -> int:
     except OSError:
         return 0
     match = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
-    return int(match[1]) // 1024 if match else 0
+    return int(match.group(1)) // 1024 if match else 0
 
 
 def containers() -> list[int]:
-    """Return process ids whose root is another file system that has card nodes: a container that was given cards.
+    """Return process ids whose root is another file system that has chips' nodes: a container that was given chips.
 
     Services with a private mount namespace share the host's root and do not count.
     """
@@ -134,8 +138,8 @@ def containers() -> list[int]:
 
 def holders() -> list[str]:
     """Return one line per reason why the driver may not be changed now, as the vendor's log has them."""
-    lines = [f"/dev/davinci{card} has used by {name}({pid})" for pid, name, card in processes()]
-    return lines + [f"/dev/davinci_manager has used by docker({pid})" for pid in containers()]
+    lines = [f"/dev/davinci{index} has used by {name}({pid})" for pid, name, index in processes()]
+    return lines + [f"{MANAGER} has used by docker({pid})" for pid in containers()]
 
 
 if __name__ == "__main__" and sys.argv[1:] == ["holders"]:

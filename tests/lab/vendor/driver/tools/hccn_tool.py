@@ -1,104 +1,135 @@
 #!/usr/bin/env python3
-"""hccn_tool -i N -ip|-gateway|-netdetect|-link|-net_health|-tls|-fec|-speed|-mac|-lldp|-ping -g|-s …, -a -cfg recovery.
+"""hccn_tool -i N -ip|-gateway|-netdetect|-tls -g|-s …, -i N -link|-net_health|-ping|-optical|… -g, -a -cfg recovery.
 
-Addresses stand in /etc/hccn.conf (`address_0=…`); link and TLS belong to the cards.
+`-s` sets the port and writes /etc/hccn.conf; a file that was edited counts after `-cfg recovery` only.
 """
 
-import ipaddress
+from __future__ import annotations
+
 import os
 import sys
-from pathlib import Path
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, "/usr/local/Ascend/driver/lib64/driver")
-import davinci_state as state  # noqa: E402  # only the folder above has it
-
-CONF = Path("/etc/hccn.conf")
-
-
-class UsageError(Exception):
-    """The arguments are not understood."""
-
-
-def configured() -> dict[str, str]:
-    if not CONF.is_file():
-        return {}
-    lines = CONF.read_text(encoding="utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line)
-
-
-def store(changes: dict[str, str]) -> None:
-    merged = {**configured(), **changes}
-    draft = CONF.with_suffix(".new")
-    draft.write_text("".join(f"{key}={value}\n" for key, value in merged.items()), encoding="utf-8")
-    draft.chmod(0o644)
-    draft.replace(CONF)
+import davinci_chips as hardware  # noqa: E402  # only the folder above has it
+import davinci_state as state  # noqa: E402
+import hccn_ports as network  # noqa: E402
+from hccn_ports import UsageError  # noqa: E402
 
 
 def pairs(words: list[str], *names: str) -> dict[str, str]:
-    """Read `address 10.0.0.1 netmask …` and check that every value is an address."""
+    """Read `address 10.0.0.1 netmask …`."""
     given = {words[place]: words[place + 1] for place in range(0, len(words) - 1, 2)}
     if set(given) != set(names):
-        raise UsageError(f"expected {' '.join(names)}")
-    try:
-        for value in given.values():
-            ipaddress.IPv4Address(value)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError("expected {}".format(" ".join(names)))
     return given
 
 
+def optical(index: int) -> str:
+    if state.card_fact(index, "optical", "present") != "present":
+        return "present              : not present"
+    power = "\n".join(f"{way} Power{lane}            : 1.1{lane} mW" for way in ("Tx", "Rx") for lane in range(4))
+    return (
+        "present              : present\ntemperature          : 41 C\nVcc                  : 3318.80 mV\n"
+        f"{power}\nTx Los Flag          : 0x0\nRx Los Flag          : 0x0"
+    )
+
+
+def link_stat(index: int) -> str:
+    up = network.link(index) == "UP"
+    return (
+        f"[device {index}]current link: {'UP' if up else 'DOWN'}\nlink up count : 1\nlink down count : {0 if up else 1}"
+    )
+
+
+def lldp(index: int) -> str:
+    name = state.card_fact(index, "lldp_port", f"200GE1/0/{index + 1}")
+    switch = state.card_fact(index, "lldp_system", "leaf-1")
+    return f"Chassis ID TLV\n\tMAC: 02:19:e5:ff:00:01\nPort ID TLV\n\tIfname: {name}\nSystem Name TLV\n\t{switch}"
+
+
+def tls(index: int) -> str:
+    switch = (
+        f"dev_id:{index}, tls switch[{state.card_fact(index, 'tls', '0')}](0:disable, 1:enable), "
+        "tls preconfigured[1](0:non-preset, 1:preset), tls alarm time threshold[60]days"
+    )
+    if not certified(index):
+        return switch
+    return f"{switch}\ndev_id:{index}, [pub cert] info:\n\t subject[/C=CN/O=lab/CN=npu{index}.lab]"
+
+
+def certified(index: int) -> bool:
+    """Tell whether certificates are on the card: without them TLS does not go on."""
+    return state.card_fact(index, "certificates", "no") == "yes"
+
+
+def net_health(index: int) -> str:
+    """Return Init while nothing is to be detected; whether the address answers is the fault file's, not measured."""
+    detects = "netdetect" in network.ports().get(str(index), {})
+    return state.card_fact(index, "net_health", "Success" if detects else "Init")
+
+
 def get(index: int, what: str) -> str:
-    """Return what `-WHAT -g` prints; an address that is not configured is a UsageError with that text."""
-    conf = configured()
-    detect = conf.get(f"netdetect_{index}")
+    """Return what `-WHAT -g` prints; an address that is not set is a UsageError with that text."""
+    speed = hardware.family()["chips"].get("speed", 0)
     fixed = {
-        "-link": f"link status: {state.card_fact(index, 'link', 'UP')}",
-        "-net_health": f"net health status: {state.card_fact(index, 'net_health', 'Success' if detect else 'Init')}",
-        "-tls": (
-            f"dev_id:{index}, tls switch[{state.card_fact(index, 'tls', '0')}](0:disable, 1:enable), "
-            "tls preconfigured[1](0:non-preset, 1:preset), tls alarm time threshold[60]days"
-        ),
-        "-fec": "fec mode: rs FEC mode",
-        "-speed": "Speed: 200000 Mb/s",
-        "-mac": f"mac addr: 02:19:e5:00:00:{index:02x}",
-        "-lldp": f"Chassis ID TLV\n\tMAC: 02:19:e5:ff:00:01\nPort ID TLV\n\tIfname: 200GE1/0/{index + 1}",
+        "-link": lambda: f"link status: {network.link(index)}",
+        "-net_health": lambda: f"net health status: {net_health(index)}",
+        "-tls": lambda: tls(index),
+        "-fec": lambda: "fec mode: rs FEC mode",
+        "-speed": lambda: "Speed: {} Mb/s".format(state.card_fact(index, "speed", str(speed))),
+        "-mac": lambda: f"mac addr: 02:19:e5:00:00:{index:02x}",
+        "-lldp": lambda: lldp(index),
+        "-optical": lambda: optical(index),
+        "-link_stat": lambda: link_stat(index),
+        "-stat": lambda: "packet statistics:\nmac_tx_total_pkt_num:0\nmac_rx_total_pkt_num:0\nroce_tx_err_pkt_num:0",
     }
     if what in fixed:
-        return fixed[what]
+        return fixed[what]()
     key = {"-ip": "address", "-gateway": "gateway", "-netdetect": "netdetect"}.get(what)
     if key is None:
         raise UsageError(f"{what} is not supported")
-    value = conf.get(f"{key}_{index}")
-    if value is None:
-        raise UsageError(f"device {index} has no {key} configured")
+    port = network.ports().get(str(index), {})
+    if key not in port:
+        if what == "-netdetect":
+            return "netdetect address: 0.0.0.0"
+        raise UsageError("Get {0} failed, because no {0} was preset there!".format(what[1:]))
     return {
-        "-ip": f"ipaddr:{value}\nnetmask:{conf.get(f'netmask_{index}')}",
-        "-gateway": f"default gateway:{value}, Iface:eth{index}",
-        "-netdetect": f"netdetect address: {value}",
-    }[what]
+        "-ip": "ipaddr:{address}\nnetmask:{netmask}",
+        "-gateway": "default gateway:{gateway}, Iface:eth" + str(index),
+        "-netdetect": "netdetect address: {netdetect}",
+    }[what].format(**port)
 
 
 def put(index: int, what: str, words: list[str]) -> None:
-    if what == "-ip":
-        given = pairs(words, "address", "netmask")
-        store({f"{key}_{index}": value for key, value in given.items()})
-    elif what == "-gateway":
-        store({f"gateway_{index}": pairs(words, "gateway")["gateway"]})
-    elif what == "-netdetect":
-        store({f"netdetect_{index}": pairs(words, "address")["address"]})
-    elif what == "-tls" and words[:1] == ["enable"] and words[1:] in (["0"], ["1"]):
+    if what == "-tls" and words[:1] == ["enable"] and words[1:] in (["0"], ["1"]):
+        if words[1] == "1" and not certified(index):
+            raise UsageError("No certificate found, please set certs firstly!")
         folder = state.CHIPS / f"cards/{index}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "tls").write_text(words[1], encoding="utf-8")
+        return
+    if what == "-ip":
+        given = pairs(words, "address", "netmask")
+    elif what == "-gateway":
+        given = pairs(words, "gateway")
+    elif what == "-netdetect":
+        given = {"netdetect": pairs(words, "address")["address"]}
     else:
-        raise UsageError(f"{what} cannot be set to {' '.join(words)}")
+        raise UsageError("{} cannot be set to {}".format(what, " ".join(words)))
+    port = {**network.ports().get(str(index), {}), **given}
+    if what == "-ip":
+        port.pop("gateway", None)  # a route of the old address does not outlive it
+    network.check(port)
+    network.set_port(index, port)
+    network.store({f"{key}_{index}": value for key, value in given.items()})
 
 
-def ping(index: int, words: list[str]) -> int:
+def ping(index: int, words: list[str], indexes: list[int]) -> int:
     target = pairs(words[:2], "address")["address"]
-    lost = f"address_{index}" not in configured() or state.card_fact(index, "link", "UP") != "UP"
-    lost = lost or target in state.card_fact(index, "unreachable", "").split()
+    network.check({"address": target, "netmask": "255.255.255.255"})
+    lost = not network.reachable(index, target, indexes)
     sys.stdout.write(f"device {index} PING {target}\n")
     for number in range(3):
         text = "recv timeout" if lost else f"recv seq={number},time=0.0{41 + number}000ms"
@@ -108,22 +139,50 @@ def ping(index: int, words: list[str]) -> int:
     return 1 if lost else 0
 
 
+def recovery(indexes: list[int], *, named: bool) -> int:
+    """Set the ports as /etc/hccn.conf says; those that fail do not keep the others from it. *named* is what -a says."""
+    if os.geteuid() != 0:
+        raise UsageError("only root may set this")
+    failed = [index for index in indexes if not network.recover(index)]
+    for index in indexes if named else []:
+        stream = sys.stderr if index in failed else sys.stdout
+        stream.write(f"dev:{index} recovery {'fail' if index in failed else 'success'}\n")
+    if failed:
+        sys.stderr.write("Command execute failed!\n")
+        sys.stdout.write(f"Recovery failed. Check '{network.LOG}' for details.\n")
+        return 1
+    sys.stdout.write("Cmd executed successfully!\n")
+    return 0
+
+
+def busy() -> bool:
+    """Tell whether this call is one of those that the tool refuses: `hccn_busy` says how many are left."""
+    left = int(state.fact("hccn_busy", "0"))
+    if left:
+        (state.CHIPS / "hccn_busy").write_text(str(left - 1), encoding="utf-8")
+    return left > 0
+
+
 def act(arguments: list[str], indexes: list[int]) -> int:
+    if busy():
+        raise UsageError("hccn_tool is busy, please try again.")
     if arguments == ["-a", "-cfg", "recovery"]:
-        return 0
+        return recovery(indexes, named=True)
     if arguments[:1] != ["-i"] or len(arguments) < 4 or not arguments[1].isdigit():
         raise UsageError(__doc__ or "")
     index, what, mode, words = int(arguments[1]), arguments[2], arguments[3], arguments[4:]
     if index not in indexes:
-        raise UsageError(f"device {index} does not exist")
+        raise UsageError("The device is not exist!")
+    time.sleep(float(state.card_fact(index, "hccn_seconds", "0")))
+    if what == "-cfg" and mode == "recovery":
+        return recovery([index], named=False)
     if what == "-ping" and mode == "-g":
-        return ping(index, words)
+        return ping(index, words, indexes)
     if mode == "-s":
         if os.geteuid() != 0:
             raise UsageError("only root may set this")
         put(index, what, words)
-        return 0
-    if what == "-cfg" and mode == "recovery":
+        sys.stdout.write("Cmd executed successfully!\n")
         return 0
     sys.stdout.write(get(index, what) + "\n")
     return 0
@@ -134,11 +193,11 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write((__doc__ or "") + "\n")
         return 0
     try:
-        return act(arguments, [card["index"] for card in state.cards(state.loaded())])
+        return act(arguments, [chip["index"] for chip in state.chips(state.loaded())])
     except state.DcmiError as error:
         sys.stdout.write(f"hccn_tool initialize failed, ret is {error.code}\n")
     except UsageError as error:
-        sys.stdout.write(f"[ERROR]{error}\n")
+        sys.stdout.write(f"{error}\n")
     return 1
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""npu-smi info [-l | -m | -t TYPE -i NPU [-c CHIP]]: what the simulated cards say, laid out as the vendor does.
+"""npu-smi info [-l | -m | -t TYPE -i NPU [-c CHIP]]: what the simulated chips say, laid out as the vendor does.
 
 The vendor forbids two calls at a time. A second call here gets a table that breaks off in the middle and still
 ends with code 0: the worst that a reader can meet.
@@ -12,12 +12,13 @@ import os
 import re
 import sys
 import time
-from typing import Any
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, "/usr/local/Ascend/driver/lib64/driver")
 try:
+    import davinci_chips as hardware
     import davinci_state as state
+    import smi_tables as tables
 except ImportError:
     sys.stderr.write(
         "npu-smi: error while loading shared libraries: libdrvdsmi_host.so: "
@@ -25,83 +26,55 @@ except ImportError:
     )
     raise SystemExit(127) from None
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Chip = dict[str, Any]
+
 VERSION = "@VERSION@"
 STYLE = "@STYLE@"
 OLD = STYLE == "24"
-RULE = "+---------------------------+---------------+----------------------------------------------------+"
-THICK = RULE.replace("-", "=")
-LINE = "+" + "-" * 96 + "+"
 WIDTH = 31
-Card = dict[str, Any]
 
 
 def row(key: str, value: object) -> str:
     return f"\t{key:<{WIDTH}}: {value}"
 
 
-def used_mb(card: Card, holding: list[tuple[int, str, int]]) -> int:
-    base = int(state.card_fact(card["index"], "hbm_used_mb", "3400"))
-    return min(card["hbm_mb"], base + sum(state.memory_mb(pid) for pid, _, index in holding if index == card["index"]))
-
-
-def table(record: dict[str, Any]) -> list[str]:
-    """Return `npu-smi info`: two rows per card, then who uses it."""
-    holding = state.processes()
-    found = state.cards(record)
-    lines = [
-        LINE,
-        f"| npu-smi {VERSION:<24} Version: {record['driver']:<53}|",
-        RULE,
-        "| NPU   Name                | Health        | Power(W)    Temp(C)           Hugepages-Usage(page)|",
-        "| Chip                      | Bus-Id        | AICore(%)   Memory-Usage(MB)  HBM-Usage(MB)        |",
-        THICK,
-    ]
-    for card in found:
-        index = card["index"]
-        health = state.card_fact(index, "health", "OK")
-        power = state.card_fact(index, "power", f"{90 + index * 1.3:.1f}")
-        temperature = state.card_fact(index, "temperature", str(34 + index))
-        usage = f"{used_mb(card, holding):<5}/ {card['hbm_mb']}"
-        lines += [
-            f"| {index:<5} {card['product']:<20}| {health:<14}| {power:<11} {temperature:<17} {'0    / 0':<21}|",
-            f"| {0:<26}| {card['bus_id']:<14}| {0:<11} {'0    / 0':<17} {usage:<21}|",
-            THICK,
-        ]
-    return lines + process_table(found, holding)
-
-
-def process_table(found: list[Card], holding: list[tuple[int, str, int]]) -> list[str]:
-    lines = [
-        RULE,
-        "| NPU     Chip              | Process id    | Process name             | Process memory(MB)      |",
-        THICK,
-    ]
-    for card in found:
-        own = [(pid, name) for pid, name, index in holding if index == card["index"]]
-        for pid, name in own:
-            lines.append(f"| {card['index']:<7} {0:<18}| {pid:<14}| {name:<25}| {state.memory_mb(pid):<24}|")
-        if not own:
-            lines.append(f"| {'No running processes found in NPU ' + str(card['index']):<95}|")
-        lines.append(THICK)
-    return lines
+def npus(record: dict[str, Any]) -> dict[int, list[Chip]]:
+    """Return the chips that answer by the NPU id that they belong to."""
+    found: dict[int, list[Chip]] = {}
+    for chip in state.chips(record):
+        found.setdefault(chip["npu"], []).append(chip)
+    return found
 
 
 def listing(record: dict[str, Any]) -> list[str]:
-    found = state.cards(record)
+    found = npus(record)
     lines = [row("Card Count" if OLD else "Total Count", len(found)), ""]
-    for card in found:
-        lines += [row("NPU ID", card["index"]), row("Chip Count", 1), ""]
+    for npu, chips in found.items():
+        lines += [row("NPU ID", npu), row("Chip Count", len(chips)), ""]
     return lines
 
 
-def mapping(record: dict[str, Any]) -> list[str]:
+def mapping(record: dict[str, Any], style: dict[str, Any]) -> list[str]:
+    physical = style["table"] == "physical"
+
     def columns(*texts: object) -> str:
         return "\t" + "".join(f"{text!s:<{WIDTH}}" for text in texts)
 
-    lines = [columns("NPU ID", "Chip ID", "Chip Logic ID", "Chip Name")]
-    for logic, card in enumerate(state.cards(record)):
-        lines.append(columns(card["index"], 0, logic, f"Ascend {card['product']}"))
-        lines.append(columns(card["index"], 1, "-", "MCU" if OLD else "Mcu"))
+    def numbers(*values: object) -> tuple[object, ...]:
+        return values if physical else values[:3]
+
+    lines = [columns(*numbers("NPU ID", "Chip ID", "Chip Logic ID", "Chip Phy-ID"), "Chip Name")]
+    logic = 0
+    for npu, chips in npus(record).items():
+        for chip in chips:
+            name = style["mapping_name"].replace("<chip>", chip["product"])
+            lines.append(columns(*numbers(npu, chip["chip"], logic, chip["index"]), name))
+            logic += 1
+        lines.append(columns(*numbers(npu, len(chips), "-", "-"), "MCU" if OLD else "Mcu"))
     return lines
 
 
@@ -116,47 +89,47 @@ def within(version: str, windows: str) -> bool:
     return any(parts(low) <= own and own[: len(parts(high))] <= parts(high) for low, high in pairs)
 
 
-def board(card: Card, record: dict[str, Any]) -> list[str]:
+def board(chip: Chip, record: dict[str, Any]) -> list[str]:
     compatible = within(record["firmware"], record["compatible_fw"])
     named = [] if OLD else [("Product Name", "IT21HMDB02-B2"), ("Model", "NA"), ("Manufacturer", "Huawei")]
     facts = [
-        ("NPU ID", card["index"]),
+        ("NPU ID", chip["npu"]),
         *named,
-        ("Serial Number", state.card_fact(card["index"], "serial", f"10230000{card['index']:04d}")),
+        ("Serial Number", state.card_fact(chip["index"], "serial", "10230000{:04d}".format(chip["npu"]))),
         ("Software Version", record["driver"]),
         ("Firmware Version", record["firmware"]),
         ("Compatibility", "OK" if compatible else "NOK"),
-        ("Board ID", "0x65"),
+        ("Board ID", hardware.family()["chips"]["board_id"]),
         ("PCB ID", "A"),
         ("BOM ID", 1),
-        ("PCIe Bus Info", card["bus_id"]),
+        ("PCIe Bus Info", chip["bus_id"]),
         ("Slot ID", 0),
         ("Class ID", "NA"),
         ("PCI Vendor ID", "0x19E5"),
-        ("PCI Device ID", "0xD802"),
-        ("Subsystem Vendor ID", "0x" + card["subsystem_vendor"][2:].upper()),
-        ("Subsystem Device ID", "0x" + card["subsystem_device"][2:].upper()),
-        ("Chip Count", 1),
+        ("PCI Device ID", "0x" + chip["device"][2:].upper()),
+        ("Subsystem Vendor ID", "0x" + chip["subsystem_vendor"][2:].upper()),
+        ("Subsystem Device ID", "0x" + chip["subsystem_device"][2:].upper()),
+        ("Chip Count", chip["chips_per_card"]),
     ]
     return [row(key, value) for key, value in facts]
 
 
-def chip_board(card: Card, record: dict[str, Any]) -> list[str]:
+def chip_board(chip: Chip, record: dict[str, Any]) -> list[str]:
     facts = [
-        ("NPU ID", card["index"]),
-        ("Chip ID", 0),
+        ("NPU ID", chip["npu"]),
+        ("Chip ID", chip["chip"]),
         ("Chip Type", "Ascend"),
-        ("Chip Name", card["product"]),
+        ("Chip Name", chip["product"]),
         ("Chip Version", "V1"),
         ("Firmware Version", record["firmware"]),
     ]
     return [row(key, value) for key, value in facts]
 
 
-def details(card: Card, kind: str) -> list[str]:
+def details(chip: Chip, kind: str) -> list[str]:
     """Return what `-t KIND` says besides the board; empty for a kind that there is not."""
-    index = card["index"]
-    used = used_mb(card, state.processes())
+    index = chip["index"]
+    used = tables.used_mb(chip, state.processes())
     error = state.card_fact(index, "error_code", "NA")
     known: dict[str, list[tuple[str, object]]] = {
         "health": [
@@ -165,16 +138,16 @@ def details(card: Card, kind: str) -> list[str]:
             ("Error Information", "NA" if error == "NA" else "see the vendor's list of codes"),
         ],
         "usages": [
-            ("HBM Capacity(MB)", card["hbm_mb"]),
-            ("HBM Usage Rate(%)", used * 100 // card["hbm_mb"]),
+            ("HBM Capacity(MB)", chip["hbm_mb"]),
+            ("HBM Usage Rate(%)", used * 100 // chip["hbm_mb"]),
             ("Aicore Usage Rate(%)", 0),
         ],
-        "memory": [("HBM Capacity(MB)", card["hbm_mb"]), ("HBM Temperature(C)", 40)],
+        "memory": [("HBM Capacity(MB)", chip["hbm_mb"]), ("HBM Temperature(C)", 40)],
         "common": [("Aicore Usage Rate(%)", 0), ("Temperature(C)", 34 + index), ("HBM Usage Rate(%)", 5)],
         "ecc": [("HBM Single Bit Error Count", 0), ("HBM Double Bit Error Count", 0)],
         "product": [("Product Type", "IT21HMDB02-B2")],
     }
-    return [row("NPU ID", index)] + [row(key, value) for key, value in known[kind]] if kind in known else []
+    return [row("NPU ID", chip["npu"])] + [row(key, value) for key, value in known[kind]] if kind in known else []
 
 
 def option(arguments: list[str], name: str) -> str | None:
@@ -183,26 +156,39 @@ def option(arguments: list[str], name: str) -> str | None:
 
 def answer(arguments: list[str], record: dict[str, Any]) -> tuple[list[str], int]:
     """Return lines and exit code for the arguments after `npu-smi`."""
-    whole = {("info",): table, ("info", "-l"): listing, ("info", "-m"): mapping}.get(tuple(arguments))
-    if whole is not None:
-        return whole(record), 0
-    kind, wanted = option(arguments, "-t"), option(arguments, "-i")
-    card = next((card for card in state.cards(record) if str(card["index"]) == wanted), None)
+    style = hardware.family()["chips"]
+    if arguments == ["info"]:
+        return tables.info(VERSION, record, style), 0
+    if arguments == ["info", "-l"]:
+        return listing(record), 0
+    if arguments == ["info", "-m"]:
+        return mapping(record, style), 0
+    kind = option(arguments, "-t")
     if arguments[:1] != ["info"] or kind is None:
         return ["Invalid parameter. Try 'npu-smi -h' for more information."], 1
-    if card is None:
+    return one(arguments, kind, record)
+
+
+def one(arguments: list[str], kind: str, record: dict[str, Any]) -> tuple[list[str], int]:
+    """Return lines and exit code for `-t KIND -i NPU [-c CHIP]`."""
+    wanted, place = option(arguments, "-i"), option(arguments, "-c")
+    chips = [chip for chip in state.chips(record) if str(chip["npu"]) == wanted]
+    if not chips:
         return [f"Error parameter of -i: {wanted}"], 1
+    chips = [chip for chip in chips if place is None or str(chip["chip"]) == place]
+    if not chips:
+        return [f"Error parameter of -c: {place}"], 1
     if kind == "board":
-        return (chip_board if "-c" in arguments else board)(card, record), 0
-    lines = details(card, kind)
+        return (board if place is None else chip_board)(chips[0], record), 0
+    lines = [line for chip in chips for line in details(chip, kind)]
     return (lines, 0) if lines else ([f"Error parameter of -t: {kind}"], 1)
 
 
 def alone() -> bool:
     """Take the tool's lock until this process ends; False when another call holds it."""
-    if state.in_container() or not os.access(state.RUN, os.W_OK):
+    if state.in_container() or not os.access(str(state.RUN), os.W_OK):
         return True
-    handle = os.open(state.RUN / "npu-smi.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    handle = os.open(str(state.RUN / "npu-smi.lock"), os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """upgrade-tool --device_index N|-1 --boot_status | --system_version | --hw_base_version | --component C --version."""
 
+from __future__ import annotations
+
 import sys
 
 sys.dont_write_bytecode = True
@@ -59,7 +61,7 @@ def main(arguments: list[str]) -> int:
         say(f"Get device info failed, ret is {error.code}")
         return 1
     wanted = int(arguments[1])
-    known = [card["index"] for card in state.cards(record)]
+    known = [chip["index"] for chip in state.chips(record)]
     if wanted != -1 and wanted not in known:
         say(f"device_index {wanted} is invalid")
         return 1

@@ -24,17 +24,17 @@ refuse_non_root() {
 refuse_second_run() {
     local folder pid parent argv
     for folder in /proc/[0-9]*; do
+        mapfile -d '' -t argv 2>/dev/null <"$folder/cmdline" || continue
+        [[ ${argv[1]:-} == ./install.sh && ${argv[2]:-} == *-npu-*.run ]] || continue
         pid=${folder#/proc/}
         parent=$(sed -n 's/^PPid:\t//p' "$folder/status" 2>/dev/null)
-        [ "$pid" = $$ ] || [ "$parent" = $$ ] && continue
-        mapfile -d '' -t argv 2>/dev/null <"$folder/cmdline" || continue
-        [[ ${argv[1]:-} == ./install.sh && ${argv[2]:-} == *-npu-*.run ]] &&
+        [ "$pid" = $$ ] || [ "$parent" = $$ ] ||
             fail "ERR_NO:0x0094;ERR_DES:There is already a process being executed,please do not execute multiple tasks at the same time"
     done
 }
 
 # Device ids of this package on the bus; none is a warning, and a question without --quiet.
-count_chips() { grep -lix 0xd802 /sys/bus/pci/devices/*/device 2>/dev/null | wc -l; }
+count_chips() { grep -liEx '@DEVICES@' /sys/bus/pci/devices/*/device 2>/dev/null | wc -l; }
 
 warn_wrong_chip() {
     [ "$(count_chips)" -gt 0 ] && return
@@ -63,6 +63,9 @@ choose_user() {
 }
 
 check_user() {
+    if [ "$user" = HwHiAiUser ] && ! getent passwd HwHiAiUser >/dev/null && getent passwd 1000 >/dev/null; then
+        tell "[ERROR]HwHiAiUser is not exists and the default id is used, please create HwHiAiUser by hand"
+    fi
     getent passwd "$user" >/dev/null || fail "ERR_NO:0x0091;ERR_DES:$user not exists! Please add $user"
     getent group "$group" >/dev/null || fail "ERR_NO:0x0091;ERR_DES:$group group not exists! Please add $group group"
     id -Gn "$user" | tr ' ' '\n' | grep -qx "$group" ||

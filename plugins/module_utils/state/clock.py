@@ -1,0 +1,73 @@
+"""Who keeps the host's clock, by which servers, and whether the kernel takes it for synchronized."""
+
+from __future__ import annotations
+
+import ctypes
+import glob
+import os
+
+from . import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .items import Facts
+
+MAIN_FILES = ("/etc/chrony/chrony.conf", "/etc/chrony.conf")
+UNITS = ("chrony.service", "chronyd.service")
+RIVALS = ("systemd-timesyncd.service", "ntpd.service", "ntp.service", "ntpsec.service")
+_SOURCES = ("server", "pool", "peer")
+_FOLDERS = {"confdir": "*.conf", "sourcedir": "*.sources"}
+TIME_ERROR = 5
+MOST_FILES = 50
+BUFFER_BYTES = 512  # struct timex has 208
+
+
+def synchronized() -> bool | None:
+    """Return whether the kernel takes its clock for synchronized, None when it does not say."""
+    try:
+        code = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(BUFFER_BYTES))  # all zero: it only reads
+    except (OSError, AttributeError):
+        return None
+    return code != TIME_ERROR if code >= 0 else None
+
+
+def chrony(root: str = "") -> Facts:
+    """Return {file, servers, folders} of chrony's settings: its main file ("" without one) and all sources of time.
+
+    folders are those that the main file reads further files from: {confdir: path, sourcedir: path}.
+    """
+    main = next((path for path in MAIN_FILES if files.kind(root + path) == "file"), "")
+    found: Facts = {"file": main, "servers": [], "folders": {}}
+    todo = [main] if main else []
+    seen: set[str] = set()
+    while todo and len(seen) < MOST_FILES:
+        path = todo.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
+        for words in _lines(files.text(root + path) or ""):
+            todo += _read(root, path, words, found)
+    return found
+
+
+def _lines(content: str) -> list[list[str]]:
+    lines = [line.split() for line in content.splitlines()]
+    return [words for words in lines if len(words) > 1 and words[0][0] not in "#!;%"]
+
+
+def _read(root: str, path: str, words: list[str], found: Facts) -> list[str]:
+    """Note what one line says in *found*; return the files that it names."""
+    key = words[0].lower()
+    if key in _SOURCES and words[1] not in found["servers"]:
+        found["servers"].append(words[1])
+    if key == "include":
+        return _globbed(root, words[1])
+    if key in _FOLDERS:
+        if path == found["file"]:
+            found["folders"].setdefault(key, words[1])
+        return [name for folder in words[1:] for name in _globbed(root, os.path.join(folder, _FOLDERS[key]))]
+    return []
+
+
+def _globbed(root: str, pattern: str) -> list[str]:
+    return [path[len(root) :] for path in sorted(glob.glob(root + pattern))]

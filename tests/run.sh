@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The tests that need the simulated site: run.sh [e2e] [situations] [lanes] [slow]. Hosts are bare before; nothing is left
+# running after, unless the site was up already: then it stays up, with bare hosts.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=.venv/bin/python
+hosts=6 # two of them serve in the main job; each of the others takes situations
+results=.lab/junit
+lanes=$("$python" -c 'from tests.lanes.steps import wanted; print(",".join(lane.name for lane in wanted()))')
+slow=$(LANES=slow "$python" -c 'from tests.lanes.steps import wanted; print(",".join(lane.name for lane in wanted()))')
+
+if "$python" -m tests.lab status >/dev/null 2>&1; then
+  "$python" -m tests.lab reset --hosts "$hosts"
+else
+  # Whatever happens, the machines and the engine that this run started end with it.
+  trap '"$python" -m tests.lab down' EXIT
+fi
+mkdir -p "$results"
+status=0
+files=()
+for suite in "$@"; do
+  case $suite in
+    e2e)
+      "$python" -m tests.lab up --hosts "$hosts"
+      "$python" -m pytest -v -x tests/e2e --junitxml="$results/e2e.xml" || status=1
+      .venv/bin/provision --inventory lab down --yes # what is served there would slow down what follows
+      ;;
+    situations)
+      "$python" -m tests.lab up --hosts "$hosts" --lanes "$lanes"
+      "$python" -m pytest -v -n 4 --dist loadgroup --no-loadscope-reorder tests/situations \
+        --junitxml="$results/situations.xml" || status=1
+      files+=("$results/situations.xml")
+      ;;
+    lanes)
+      "$python" -m tests.lab up --hosts "$hosts" --lanes "$lanes"
+      "$python" -m pytest -v tests/lanes --junitxml="$results/lanes.xml" || status=1
+      files+=("$results/lanes.xml")
+      ;;
+    slow)
+      "$python" -m tests.lab up --hosts "$hosts" --lanes "$slow"
+      LANES=slow "$python" -m pytest -v tests/lanes/test_lanes.py --junitxml="$results/slow.xml" || status=1
+      files+=("$results/slow.xml")
+      ;;
+    *)
+      echo "run.sh: found $suite; expected e2e, situations, lanes or slow" >&2
+      exit 2
+      ;;
+  esac
+done
+if [ ${#files[@]} -gt 0 ]; then "$python" -m tests.lanes.matrix "${files[@]}" || status=1; fi
+exit "$status"

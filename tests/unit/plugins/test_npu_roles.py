@@ -1,0 +1,68 @@
+"""What the NPU roles hand to the vendor's installers: options that may stand together, and the file itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jinja2.nativetypes import NativeEnvironment
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = ("npu_driver", "npu_firmware")
+FORBIDDEN_BESIDE_UPGRADE = ("--install-path", "--install-username", "--install-usergroup", "--full", "--run")
+
+
+def evaluate(role: str, name: str, action: str = "install", **given: Any) -> Any:
+    """Return the private variable *name* of *role*; *given* are its public ones."""
+    engine = NativeEnvironment()
+    engine.filters["bool"] = bool
+    known = yaml.safe_load((ROOT / f"roles/{role}/vars/main.yml").read_text(encoding="utf-8"))
+    public = {"package": {"file": "x.run"}, "install_path": "/usr/local/Ascend", **given}
+    known.update({f"{role}_{key}": value for key, value in public.items()}, **{f"__{role}_found": {"action": action}})
+    for part in ("elsewhere", "signed", name):  # in the order in which they are made of one another
+        known[f"__{role}_{part}"] = engine.from_string(known[f"__{role}_{part}"]).render(known)
+    return known[f"__{role}_{name}"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("action", ["upgrade", "downgrade"])
+def test_an_upgrade_has_none_of_the_options_that_it_forbids(role: str, action: str) -> None:
+    options = evaluate(role, "options", action=action, install_path="/opt/elsewhere")
+    assert {"--upgrade", "--quiet"} <= set(options)
+    assert [word for word in options if word.startswith(FORBIDDEN_BESIDE_UPGRADE)] == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("action", ["install", "reinstall"])
+@pytest.mark.parametrize(("path", "said"), [("/usr/local/Ascend", []), ("/opt/x", ["--install-path=/opt/x"])])
+def test_an_installation_names_its_path_only_where_it_is_another(
+    role: str, action: str, path: str, said: list[str]
+) -> None:
+    options = evaluate(role, "options", action=action, install_path=path)
+    assert {"--full", "--quiet"} <= set(options)
+    assert "--upgrade" not in options
+    assert [word for word in options if word.startswith("--install-path")] == said
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    ("package", "path"),
+    [
+        ({"file": "x.run"}, "/var/cache/provision/x.run"),
+        ({"file": "x.run", "archive": {}}, "/var/cache/provision/x.run"),
+        ({"file": "x.zip", "archive": {"run": "y.run"}}, "/var/cache/provision/x.zip.d/y.run"),
+    ],
+)
+def test_the_installer_is_the_loose_file_or_what_came_out_of_the_delivery(
+    role: str, package: dict[str, Any], path: str
+) -> None:
+    assert evaluate(role, "installer", package=package) == path
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_codes_of_the_installers_are_the_vendors(role: str) -> None:
+    values = yaml.safe_load((ROOT / f"roles/{role}/vars/main.yml").read_text(encoding="utf-8"))
+    assert values[f"__{role}_success_codes"] == [0, 2]
+    assert values[f"__{role}_reboot_codes"] == [2]
