@@ -36,11 +36,11 @@ situations: $(TOOLS) ## what an operator meets, as data in tests/situations: eac
 lanes: $(TOOLS) ## every system, card and Python of tests/lab/lanes.yml through the life of a host
 	bash tests/run.sh lanes
 
-test: $(TOOLS) ## all tests: fast ones first, then the simulated site, except the slow lanes
+test: setup ## fast tests first, then the main job on the simulated site
 	$(PYTHON) -m pytest -q -n 2
-	bash tests/run.sh e2e situations lanes
+	bash tests/run.sh e2e
 
-test-all: $(TOOLS) ## all tests, with the lanes that emulate another processor or a whole machine
+test-all: $(TOOLS) ## all tests: also every situation and every lane, those that emulate another machine last (an hour and more)
 	$(PYTHON) -m pytest -q -n 2
 	bash tests/run.sh e2e situations lanes slow
 

@@ -35,9 +35,12 @@ def _ipv4(text: str) -> str:
 
 def _netmask(text: str) -> str:
     try:
-        return str(ipaddress.IPv4Network(f"0.0.0.0/{_ipv4(text)}").netmask)
+        mask = str(ipaddress.IPv4Network(f"0.0.0.0/{_ipv4(text)}").netmask)
     except ValueError as error:
         raise ValueError("a netmask such as 255.255.255.0") from error
+    if mask != text:  # 0.0.0.255 is taken for one, too: a wildcard of access lists
+        raise ValueError("a netmask such as 255.255.255.0")
+    return mask
 
 
 def _url(text: str) -> str:

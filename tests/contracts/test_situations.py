@@ -52,6 +52,8 @@ def test_the_matrix_is_about_the_situations_and_lanes_that_there_are() -> None:
     assert set(results) == wanted, "run `make situations lanes`, which write docs/matrix.md"
 
 
-def test_the_matrix_says_that_everything_was_run_and_is_well() -> None:
-    red = [f"{lane}: {name}: {result}" for (lane, name), result in matrix.known().items() if result != matrix.OK]
-    assert red == []
+@pytest.mark.parametrize(
+    ("lane", "result", "faults"), [("arm64", "not run", 0), ("arm64", "FAILED", 1), ("a3", "not run", 1)]
+)
+def test_only_a_slow_lane_may_wait(lane: str, result: str, faults: int) -> None:
+    assert len(matrix.red({(lane, "up"): result, ("a3", "check"): matrix.OK})) == faults

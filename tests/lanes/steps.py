@@ -13,16 +13,15 @@ STEPS = {
     "second-up": "a second up changes nothing",
     "check": "check is green",
     "down": "down",
+    "rebuild": "rebuild: purge, up again, check",
     "purge": "down --purge leaves what is listed",
-    "up-again": "up after the purge",
-    "rebuild": "rebuild",
 }
 SENTENCES = {
     "dry-run": "check.nothing",
     "prediction": "check.prediction",
     "down": "removal.services",
-    "purge": "removal.nothing-left",
     "rebuild": "removal.rebuild",
+    "purge": "removal.nothing-left",
 }
 """Which sentence of the issue a step proves, besides the one of its lane."""
 FLEET = "fleet"

@@ -29,8 +29,11 @@ NOT_LOOKED_AT = {
     "/dev/mqueue",
     "/var/lib/systemd/timers",  # systemd's own clock: timers fire whenever they like
     "/var/lib/private",
+    "/var/cache/dnf",  # dnf writes there even when it is only asked, and with --cacheonly
     "/var/tmp",
 }
+NOT_COMPARED = {"/var/lib/rpm/rpmdb.sqlite-shm"}
+"""Memory that readers of rpm's database share: asking what is installed touches it."""
 WRITTEN_AT_BOOT = {"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"}
 """Of a host that is a container: its engine writes them at each start, so only what they say counts."""
 SMALL = 65536
@@ -47,6 +50,8 @@ def files() -> dict[str, list[str]]:
         names[:] = [name for name in names if os.path.join(folder, name) not in NOT_LOOKED_AT]
         for name in names + others:
             path = os.path.join(folder, name)
+            if path in NOT_COMPARED:
+                continue
             try:
                 found[path] = describe(path, os.lstat(path))
             except OSError:
@@ -100,7 +105,12 @@ def packaged() -> set[str]:
         except (OSError, subprocess.CalledProcessError):
             continue
         found.update(listed.splitlines())
-    return {os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)) for path in found}
+    real = {os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)) for path in found}
+    above = real
+    while above - {"/", ""}:  # not every package owns the folders that it brings
+        above = {os.path.dirname(path) for path in above}
+        real |= above
+    return real
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

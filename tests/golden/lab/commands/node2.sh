@@ -17,7 +17,7 @@ systemctl restart docker
 docker version
 # npu_driver: 25.5.1; exit code 0: done, 2: done after a reboot, anything else: failed
 mkdir -p /var/cache/provision && curl -fL -o /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run http://10.77.0.2/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run
-echo 'ddd9d7271d5b70c8fa7d77458b4babfacb40fa30c89015646e9cac8dc9d85edc  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run' | sha256sum --check
+echo 'a533688e67572beaf4c4e76b06dc03a1dd5338498d81faacdcaba90d7b66a850  /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run' | sha256sum --check
 timeout 300 bash /var/cache/provision/Ascend-hdk-910b-npu-driver_25.5.1_linux-x86-64.run --nox11 --full --quiet --install-for-all < /dev/null
 #   over a working driver: firmware first, both with: --nox11 --upgrade --quiet in place of the other options
 # npu_firmware: 7.8.0.6.201

@@ -131,6 +131,7 @@ copy_tools() {
         sed "s|/usr/local/Ascend|$install_path|g" "$tool" >"$target/$tool" && chmod 755 "$target/$tool"
     done
     grant "$target/tools" && grant "$target/boot"
+    mkdir -p "$(dirname "$UNIT")" # not there where /usr is not merged
     sed "s|/usr/local/Ascend|$install_path|g" boot/host_sys_init.service >"$UNIT"
     chmod 644 "$UNIT"
     mkdir -p "$(dirname "$WANTED")" && ln -sf "$UNIT" "$WANTED"
