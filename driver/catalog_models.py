@@ -57,10 +57,9 @@ class VisibleDevices(Spec):
 
 
 class NetworkRule(Spec):
-    """How the network addresses of a server's chips have to lie; *ipv6* where the chips take such addresses, too."""
+    """How the network addresses of a server's chips have to lie."""
 
     rule: Literal["one-subnet", "four-subnets", "split-cards"]
-    ipv6: StrictBool = False
 
 
 PciPair = Annotated[

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from driver import commands_host as by_hand
+from driver import commands_left_out as left_out
 from driver.containers import DOCKER
 from driver.resolved import (
     HostModel,
@@ -33,7 +34,7 @@ def commands(site: ResolvedSite) -> dict[str, list[str]]:
 def _host(site: ResolvedSite, host: ResolvedHost) -> list[str]:
     lines = [f"# {host.name}: {host.address}, {host.arch}, {host.count} x {host.product}; everything as root"]
     lines += _baseline(site, host) + by_hand.docker(site, host) + by_hand.driver(site, host)
-    lines += _network(host) + by_hand.runtime(site, host) + by_hand.obsutil(site, host)
+    lines += _network(host) + left_out.network(site, host) + by_hand.runtime(site, host) + by_hand.obsutil(site, host)
     for image in host.images:
         lines += _image(image)
     for model in host.models:
@@ -57,6 +58,7 @@ def _baseline(site: ResolvedSite, host: ResolvedHost) -> list[str]:
         f"#   with RPM packages: dnf install -y {packages}{headers_rpm if needs.kernel_headers else ''}",
         f"getent group {account.group} || groupadd --gid {account.gid} {account.group}",
         f"id {account.name} || useradd --create-home {ids} {account.name}",
+        *left_out.baseline(site, host),
         *(f"lspci -Dn -d {pci_id}   # {host.count} lines" for pci_id in host.accelerator.pci_ids),
     ]
 

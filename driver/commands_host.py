@@ -6,8 +6,10 @@ import json
 import shlex
 from typing import Final
 
+from driver import commands_left_out as left_out
 from driver.resolved import ResolvedHost, ResolvedSite
 from driver.resolved_parts import ResolvedPackage
+from driver.site_host import ServiceAccount
 
 DOWNLOADS: Final = "/var/cache/provision"
 
@@ -35,10 +37,15 @@ def _engine(site: ResolvedSite, host: ResolvedHost) -> list[str]:
     if source == "present":
         return ["#   it is to be there already"]
     if source == "docker":
+        version = site.docker.version
+        names = ["docker-ce", "docker-ce-cli"]
+        # the version of a package begins with an epoch and ends with the system's name
+        apt = [f'"{name}=5:{version}-*"' for name in names] if version else names
+        rpm = [f'"{name}-{version}"' for name in names] if version else names
         return [
             f"#   add {repository['uri']}, with the key that you have checked, to the sources of packages; then",
-            "apt-get update && apt-get install -y docker-ce docker-ce-cli containerd.io",
-            "#   with RPM packages: dnf install -y docker-ce docker-ce-cli containerd.io",
+            f"apt-get update && apt-get install -y {' '.join(apt)} containerd.io",
+            f"#   with RPM packages: dnf install -y {' '.join(rpm)} containerd.io",
         ]
     if host.docker_static is not None:
         archive = f"{DOWNLOADS}/{host.docker_static.file}"
@@ -72,10 +79,11 @@ def _unpacked(package: ResolvedPackage, target: str) -> list[str]:
         return []
     return [
         f"#   {package.file} holds a zip, its signature (.cms) and a list of revoked certificates (.crl)",
-        f"unzip -d {target}.d {target}",
+        f"unzip -o -d {target}.d {target}",
         "#   openssl cms -verify -no_check_time -inform DER -binary -purpose any -CAfile ROOT \\",
-        "#     -in X.zip.cms -content X.zip",
-        f"#   then unzip X.zip: {package.archive['run']} is inside",
+        f"#     -in {target}.d/X.zip.cms -content {target}.d/X.zip",
+        f"#   only then: {package.archive['run']} is inside",
+        f"unzip -o -d {target}.d {target}.d/*.zip",
     ]
 
 
@@ -84,8 +92,9 @@ def driver(site: ResolvedSite, host: ResolvedHost) -> list[str]:
     package, firmware, tool = host.driver, host.firmware, f"{site.install_path}/driver/tools/upgrade-tool"
     return [
         f"# npu_driver: {package.version}; exit code 0: done, 2: done after a reboot, anything else: failed",
+        *left_out.driver(site),
         *fetch(package),
-        _install(package, "--nox11 --full --quiet --install-for-all"),
+        _install(package, " ".join(["--nox11 --full --quiet --install-for-all", *_account(site.account)])),
         "#   over a working driver: firmware first, both with: --nox11 --upgrade --quiet in place of the other options",
         f"# npu_firmware: {firmware.version}",
         *fetch(firmware),
@@ -99,9 +108,16 @@ def driver(site: ResolvedSite, host: ResolvedHost) -> list[str]:
     ]
 
 
+def _account(account: ServiceAccount) -> list[str]:
+    """Return the options that name another account than the installer's own; it wants both or none."""
+    if (account.name, account.group) == (ServiceAccount().name, ServiceAccount().group):
+        return []
+    return [f"--install-username={account.name}", f"--install-usergroup={account.group}"]
+
+
 def _install(package: ResolvedPackage, options: str) -> str:
     """Return the call of an installer: with a time limit, and without an input that a prompt could loop on."""
-    file = package.archive.get("run", package.file)
+    file = f"{package.file}.d/{package.archive['run']}" if package.archive else package.file
     return f"timeout {package.install_timeout_seconds} bash {DOWNLOADS}/{file} {options} < /dev/null"
 
 
@@ -112,6 +128,7 @@ def runtime(site: ResolvedSite, host: ResolvedHost) -> list[str]:
     call = f"timeout {package.install_timeout_seconds} bash {DOWNLOADS}/{package.file} --install"
     return [
         f"# ascend_docker_runtime: {package.version}, into {site.install_path}/Ascend-Docker-Runtime",
+        *left_out.runtime(site),
         *fetch(package),
         *([answer] if package.eula else []),
         f"printf 'Y\\n' | {call}" if package.eula else f"{call} < /dev/null",

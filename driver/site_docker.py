@@ -42,7 +42,7 @@ class DockerLog(Spec):
 class Ulimits(Spec):
     """What containers may have unless they say otherwise; what is absent is the engine's."""
 
-    nofile: Limit | None = None
+    nofile: Count | None = None  # the kernel refuses more than its fs.nr_open, and no limit is more
     memlock: Limit | None = None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
 
@@ -102,7 +102,6 @@ TimeServer = Annotated[str, AfterValidator(Matching(r"[A-Za-z0-9.:-]+", "the nam
 Endpoint = Annotated[
     str, AfterValidator(Matching(r"(https?://)?[A-Za-z0-9.-]+(:\d+)?", "a host, or an http or https address"))
 ]
-VaultKey = Annotated[str, AfterValidator(Matching(r"[A-Za-z_][A-Za-z0-9_-]*", "the name of a value of the vault"))]
 Count = Annotated[StrictInt, Field(ge=1, description="a number from 1")]
 
 
@@ -112,11 +111,29 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A check of the name of a secret: what does not match *pattern* may be the secret itself, and is not repeated."""
+
+    pattern: str
+    what: str
+
+    def __call__(self, value: Any) -> Any:
+        """Return *value*; raises an error without it when it is no name."""
+        if value is not None and not (isinstance(value, str) and re.fullmatch(self.pattern, value)):
+            raise PydanticCustomError("literal_secret", "{what}", {"what": self.what})
+        return value
+
+
 class Secret(Spec):
     """Where a secret is found when it is needed: an environment variable of this machine, or a name in the vault."""
 
-    env: Variable | None = None
-    vault: VaultKey | None = None
+    env: Annotated[
+        str | None, BeforeValidator(Naming(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable"))
+    ] = None
+    vault: Annotated[
+        str | None, BeforeValidator(Naming(r"[A-Za-z_][A-Za-z0-9_-]*", "the name of a value of the vault"))
+    ] = None
 
     @model_validator(mode="before")
     @classmethod

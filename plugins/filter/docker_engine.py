@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Items = list[Mapping[str, Any]]
+# The engine's own, where nobody names another one.
+DATA_ROOT = "/var/lib/docker"
 
 
 def docker_refusals(items: Items, docker: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -13,7 +15,7 @@ def docker_refusals(items: Items, docker: Mapping[str, Any], wanted: Mapping[str
 
     *wanted* has the role's source, repository and data_root.
     """
-    found = [*_source(docker, wanted), *_in_two_places(items), *_proxies(items), *_data_root(items, wanted)]
+    found = [*_source(docker, wanted), *_in_two_places(items), *_proxies(items), *_data_root(items, docker, wanted)]
     return [sentence for sentence in found if sentence]
 
 
@@ -55,17 +57,20 @@ def _proxies(items: Items) -> list[str]:
     ]
 
 
-def _data_root(items: Items, wanted: Mapping[str, Any]) -> list[str]:
+def _data_root(items: Items, docker: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Refuse an empty new folder: images, volumes and stopped containers would seem lost."""
     moves = [item["detail"]["data_root"] for item in items if item["detail"].get("data_root")]
-    target = wanted["data_root"]
+    target, said = wanted["data_root"], "says docker.data_root:"
+    if not target:  # what had been there before the site named one comes back
+        noted = (docker.get("daemon_keys") or {}).get("docker_engine", {}).get("data-root", {})
+        target, said = noted.get("had") or DATA_ROOT, "names no docker.data_root any more, so it would again be"
     return [
-        f"site.yml says docker.data_root: {target}; the engine keeps its data in {move['from']}, and "
+        f"site.yml {said} {target}; the engine keeps its data in {move['from']}, and "
         f"{', '.join(move['holds'])} in it {'is' if len(move['holds']) == 1 else 'are'} not empty. Move them yourself "
         f"(systemctl stop docker.socket docker; mv {move['from']} {target}), or remove images, containers and volumes, "
         f"then run again. Or write the present path into site.yml."
         for move in moves
-        if move["holds"]
+        if move["holds"] and move["from"] != target
     ]
 
 

@@ -2,7 +2,8 @@
 """Unpack programs of a .tar.gz into a folder of the host, or remove those that this module once unpacked.
 
 Arguments: archive (path on the host, one folder inside), names (which programs, empty: all files in it), folder (where
-they go; owned by root, mode 0755), marker (the file that remembers them), version, state (present or absent).
+they go; owned by root, mode 0755), marker (the file that remembers them), version, mark (a file that is made before a
+program changes: whoever runs them has to be restarted), state (present or absent).
 A program that is there and is not in the marker is somebody else's: refused. On removal, changed ones stay.
 Returns: changed, files (their paths), left (what stays though it was to go).
 """
@@ -33,6 +34,7 @@ def main() -> None:
             "folder": {"type": "path", "default": ""},
             "marker": {"type": "path", "required": True},
             "version": {"type": "str", "default": ""},
+            "mark": {"type": "path", "default": ""},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         required_if=[("state", "present", ("archive", "folder", "version"))],
@@ -49,7 +51,8 @@ def main() -> None:
             module.exit_json(changed=False, files=ours, left=[])
         if module.check_mode:
             module.exit_json(changed=True, files=ours, left=[])
-        files = archive_programs.unpack(given["archive"], given["names"], given["folder"], marker, given["version"])
+        place = archive_programs.Place(given["folder"], marker, given["mark"])
+        files = archive_programs.unpack(given["archive"], given["names"], place, given["version"])
     except RefusedError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=True, files=files, left=[])

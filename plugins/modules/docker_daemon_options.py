@@ -29,6 +29,7 @@ from ansible.module_utils.converge.daemon_json import (
     read,
     render,
     restart_needed,
+    still_in_effect,
     take_away,
     unsafe,
     write,
@@ -96,7 +97,8 @@ def converge(module: AnsibleModule) -> Dict[str, Any]:
         repaired or wanted != present or (bool(wanted) and not os.path.exists(path)) or mode_differs(path, memory)
     )
     info = engine_info()
-    needed = restart_needed(present, wanted, options, info) if wanted or present else False
+    needed = bool(wanted or present) and restart_needed(present, wanted, options, info)
+    needed = needed or still_in_effect(given["remove"], wanted, info)
     result = {
         "written": write_it,
         "repaired": repaired,

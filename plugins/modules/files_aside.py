@@ -2,7 +2,8 @@
 """Put other people's files aside by a longer name, or give them their names back.
 
 Arguments: folders, suffixes (of the files; those whose name begins with provision- are ours and stay), state (aside,
-back). A file that has come again under its old name is newer than the one put aside, and stays.
+back). A file that has come again under its old name is newer than the one put aside: it stays when the older would come
+back, and is put aside beside it, with a number. The oldest is the one that comes back.
 Returns: changed, files (their paths before).
 """
 
@@ -11,22 +12,20 @@ from __future__ import annotations
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.state import aside, files
 
-ASIDE = ".provision-disabled"
 OURS = "provision-"
 
 
 def moves(folders: list[str], suffixes: list[str], state: str) -> list[tuple[str, str]]:
     """Return (path, new path) of what has to be renamed."""
-    ending = ASIDE if state == "back" else ""
-    found = []
-    for folder in folders:
-        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-            path = os.path.join(folder, name)
-            matches = name.endswith(tuple(suffix + ending for suffix in suffixes)) and not name.startswith(OURS)
-            if matches and os.path.isfile(path):
-                found.append((path, path[: -len(ASIDE)] if ending else path + ASIDE))
-    return [(old, new) for old, new in found if state == "aside" or not os.path.exists(new)]
+    endings = tuple(suffixes)
+    if state == "back":
+        found = [(old, new) for old, new in aside.waiting(folders).items() if new.endswith(endings)]
+        return [(old, new) for old, new in found if not os.path.basename(new).startswith(OURS)]
+    paths = [os.path.join(folder, name) for folder in folders for name in files.names(folder)]
+    chosen = [path for path in paths if path.endswith(endings) and not os.path.basename(path).startswith(OURS)]
+    return [(path, aside.free_name(path)) for path in chosen if os.path.isfile(path)]
 
 
 def main() -> None:

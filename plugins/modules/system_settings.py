@@ -1,8 +1,9 @@
 #!/usr/bin/python
 """Bring settings of the host's system to what the site wants: SELinux, forwarding, the servers of chrony.
 
-Arguments: selinux (enforcing, permissive; empty: left alone), ip_forward (true; false: left alone), time_servers (of
-chrony, [] removes ours; not given: left alone). In check mode it only says, and refuses all the same.
+Arguments: selinux (enforcing, permissive; empty: left alone), ip_forward (false: our file about it goes, the kernel
+goes on; not given: left alone), time_servers (of chrony, [] removes ours; not given: left alone). In check mode it
+only says, and refuses all the same.
 Returns: changed, and which of selinux, ip_forward, time_servers.
 """
 
@@ -27,7 +28,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "selinux": {"type": "str", "choices": ["", "enforcing", "permissive"], "default": ""},
-            "ip_forward": {"type": "bool", "default": False},
+            "ip_forward": {"type": "bool"},
             "time_servers": {"type": "list", "elements": "str"},
         },
         supports_check_mode=True,
@@ -39,6 +40,8 @@ def main() -> None:
             done["selinux"] = settings.set_selinux(given["selinux"], check, run)
         if given["ip_forward"]:
             done["ip_forward"] = settings.set_sysctl(IP_FORWARD, "1", check)
+        elif given["ip_forward"] is False:
+            done["ip_forward"] = settings.forget_sysctl(check)
         if given["time_servers"] is not None:
             done["time_servers"] = settings.set_time_servers(given["time_servers"], check)
     except RefusedError as error:

@@ -3,7 +3,8 @@
 
 Arguments: argv, stdin_text (nothing: /dev/null), timeout_seconds, success_codes, reboot_codes, reboot_pattern (in its
 last lines), version_file and version (must agree afterwards; empty: not looked at), log_paths (the vendor's own logs,
-their ends are quoted in an error), output_path (where what it says is kept).
+their ends are quoted in an error), output_path (where what it says is kept), owned_path (gets the version: what stands
+there was installed by us, and a removal may take it away; empty: nothing is written).
 The caller compares first: this module always runs the command.
 Returns: changed, code (Ansible takes an rc other than 0 for a failure), seconds, output (last lines), reboot_needed.
 """
@@ -14,7 +15,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.converge.errors import RefusedError
-from ansible.module_utils.converge.installer import Call, run
+from ansible.module_utils.converge.installer import Call, own, run
 from ansible.module_utils.converge.progress import Progress
 
 
@@ -32,18 +33,21 @@ def main() -> None:
             "version": {"type": "str", "default": ""},
             "log_paths": {"type": "list", "elements": "str", "default": []},
             "output_path": {"type": "path", "required": True},
+            "owned_path": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     if module.check_mode:
         module.exit_json(changed=True, code=0, seconds=0, output="", reboot_needed=bool(module.params["reboot_codes"]))
-    call = Call(**module.params)
+    call = Call(**{name: value for name, value in module.params.items() if name != "owned_path"})
     name = os.path.basename(call.output_path)
     try:
         with Progress(name, f"run {name.rsplit('.', 1)[0]}") as progress:
             result = run(call, progress)
     except RefusedError as error:
         module.fail_json(msg=str(error), argv=call.argv)
+    if module.params["owned_path"]:
+        own(module.params["owned_path"], call.version)
     module.exit_json(changed=True, **result)
 
 

@@ -23,6 +23,7 @@ FACTS = {
 }
 SWITCH_PORT = re.compile(r"Ifname:\s*(\S+)")
 SWITCHES = {"0": "off", "1": "on"}
+UNKNOWN = "unknown"
 
 
 def understood(text: str) -> dict[int, dict[str, str]]:
@@ -39,7 +40,7 @@ def understood(text: str) -> dict[int, dict[str, str]]:
             port[name] = match.group(1) if match else ""
         # without certificates TLS cannot be on
         bare = "no certificate found" in said.get((number, "tls"), "").lower()
-        port["tls"] = SWITCHES.get(port["tls"] or ("0" if bare else ""), "unknown")
+        port["tls"] = SWITCHES.get(port["tls"] or ("0" if bare else ""), UNKNOWN)
     return found
 
 
@@ -61,7 +62,7 @@ class Ports:
         each = f"for q in {' '.join(QUESTIONS)}; do {ask}; done"
         lanes = [lane for lane in (numbers[first::LANES] for first in range(LANES)) if lane]
         side_by_side = " ".join(f"(for i in {' '.join(lane)}; do {each}; done) &" for lane in lanes)
-        silent = {int(number): {**dict.fromkeys(FACTS, ""), "tls": "unknown"} for number in numbers}
+        silent = {int(number): {**dict.fromkeys(FACTS, ""), "tls": UNKNOWN} for number in numbers}
         return {**silent, **understood(self._host.run(f"{side_by_side} wait").stdout)}
 
     def switch_port(self, number: int) -> str:
@@ -74,9 +75,18 @@ class Ports:
         return {number: port["tls"] for number, port in self.found.items()}
 
 
+def most_switches(switches: Mapping[str, Mapping[int, str]]) -> str:
+    """Return the TLS switch of most ports that tell one, UNKNOWN when none does."""
+    count = Counter(value for ports in switches.values() for value in ports.values() if value != UNKNOWN)
+    return count.most_common(1)[0][0] if count else UNKNOWN
+
+
+def other_switches(ports: Mapping[int, str], wanted: str) -> list[str]:
+    """Return the ports that are not as *wanted*; one that does not tell is none that agrees."""
+    return [f"device {number}: {value}" for number, value in ports.items() if value == UNKNOWN or value != wanted]
+
+
 def odd_switches(switches: Mapping[str, Mapping[int, str]], name: str) -> tuple[str, str]:
     """Return the TLS switch of most ports of the site, and which ports of host *name* are otherwise ("" for none)."""
-    count = Counter(value for ports in switches.values() for value in ports.values())
-    most = count.most_common(1)[0][0] if count else ""
-    others = [f"device {number}: {value}" for number, value in switches[name].items() if value != most]
-    return most, ", ".join(others)
+    most = most_switches(switches)
+    return most, ", ".join(other_switches(switches[name], most))

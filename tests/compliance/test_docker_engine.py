@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -21,6 +22,13 @@ def test_docker_answers_and_is_new_enough(host: Any, expected: dict[str, Any]) -
     found = judge.output(host, "Docker engine", "docker version --format '{{.Server.Version}}'")
     wanted = expected["docker_engine_version_min"]
     judge.true(host, "version of the Docker engine", judge.at_least(found, wanted), f"at least {wanted}", found)
+
+
+@pytest.mark.asked_for("docker_engine_version")
+def test_docker_has_the_version_of_the_site(host: Any, expected: dict[str, Any]) -> None:
+    found = judge.output(host, "Docker engine", "docker version --format '{{.Server.Version}}'")
+    wanted, plain = expected["docker_engine_version"], re.compile(r"[+~].*")  # a distribution adds to it
+    judge.same_version(host, "version of the Docker engine", plain.sub("", wanted), plain.sub("", found))
 
 
 @pytest.mark.asked_for("docker_engine_daemon_options")
@@ -65,6 +73,9 @@ def test_programs_are_those_of_the_archive(host: Any, expected: dict[str, Any]) 
 
 @pytest.mark.asked_for("docker_engine_repository")
 def test_packages_come_from_dockers_own_repository(host: Any, expected: dict[str, Any]) -> None:
+    debian = "dpkg-query --show --showformat '${db:Status-Status}' docker-ce 2>/dev/null | grep -qx installed"
+    if host.run(f"{debian} || rpm --query docker-ce >/dev/null 2>&1").rc != 0:
+        return  # another engine was there, and was adopted: nothing was installed from there
     files = "/etc/apt/sources.list.d/provision-docker.sources /etc/yum.repos.d/provision-docker.repo"
     text = host.run(f"cat {files} 2>/dev/null").stdout
     uri = expected["docker_engine_repository"]["uri"]

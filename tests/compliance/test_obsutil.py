@@ -34,4 +34,5 @@ def test_storage_lists_its_buckets(host: Any, expected: dict[str, Any]) -> None:
     # it leaves a log and a second configuration in its home, whatever it is told
     found = host.run(f"HOME=/run/provision timeout 60 {command}")
     said = " ".join((found.stdout + found.stderr).split())
-    judge.true(host, command, found.rc == 0 and re.search(r"Bucket number( is)? ?:", said), "a list of buckets", said[-300:])
+    listed = found.rc == 0 and re.search(r"Bucket number( is)? ?:", said)
+    judge.true(host, command, listed, "a list of buckets", said[-300:])

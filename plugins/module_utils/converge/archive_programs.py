@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tarfile
-from typing import Any, Dict, List
+from typing import Any, Dict, List, NamedTuple
 
 from ..state.programs import stamp
 from .atomic import put
@@ -14,6 +14,14 @@ from .download import sha256_of
 from .errors import RefusedError
 
 MODE = 0o755
+
+
+class Place(NamedTuple):
+    """Where programs go: their folder, the file that remembers them, and the one that says that a restart is owed."""
+
+    folder: str
+    marker: str
+    mark: str = ""
 
 
 def noted(marker: str) -> Dict[str, Dict[str, Any]]:
@@ -48,14 +56,15 @@ def in_the_way(paths: List[str], marker: str) -> List[str]:
     return [path for path in paths if os.path.lexists(path) and path not in ours]
 
 
-def unpack(archive: str, names: List[str], folder: str, marker: str, version: str) -> List[str]:
+def unpack(archive: str, names: List[str], place: Place, version: str) -> List[str]:
     """Put the programs of *archive* into *folder*; return their paths. Raises RefusedError before anything changes.
 
     The marker is written first, with everything that is going to be there: a run that is killed half-way leaves
-    nothing that nobody knows.
+    nothing that nobody knows. So is the mark of a restart: programs that are right again do not tell that somebody
+    still runs the former ones.
     """
-    found = members(archive, names)
-    paths = {name: os.path.join(folder, name) for name in found}
+    found, marker = members(archive, names), place.marker
+    paths = {name: os.path.join(place.folder, name) for name in found}
     foreign = in_the_way(list(paths.values()), marker)
     if foreign:
         raise RefusedError(
@@ -65,6 +74,8 @@ def unpack(archive: str, names: List[str], folder: str, marker: str, version: st
     old = noted(marker)
     files = {path: old.get(path, {"sha256": "", "stamp": []}) for path in [*old, *paths.values()]}
     _note(marker, "", files)
+    if place.mark:
+        put(place.mark, "", 0o644, folder_mode=0o755)
     with tarfile.open(archive) as source:
         for name, entry in found.items():
             _extract(source, entry, paths[name])

@@ -178,6 +178,18 @@ def restart_needed(present: Options, wanted: Options, options: Options, info: Op
     return not info or bool(shrunk or changed - VISIBLE) or bool(not_in_effect({**options, **shown}, info))
 
 
+def still_in_effect(gone: Options, wanted: Options, info: Options) -> bool:
+    """Return whether the running engine shows a runtime of *gone* that *wanted* does not have.
+
+    A vendor's uninstaller takes its entries out of the file itself: then the file does not tell that they went.
+    """
+    default = gone.get("default-runtime")
+    if default and info.get("DefaultRuntime") == default != wanted.get("default-runtime"):
+        return True
+    went = set(gone.get("runtimes") or {}) - set(wanted.get("runtimes") or {})
+    return bool(went & set(info.get("Runtimes") or {}))
+
+
 def _lost(before: Any, after: Any) -> bool:
     """Return whether a list or an object has lost members: what goes is not seen by asking for what is wanted."""
     if isinstance(before, (list, dict)) and isinstance(after, (list, dict)):

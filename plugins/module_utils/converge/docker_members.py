@@ -34,11 +34,14 @@ def converge(users: List[str], run: Run, check: bool, root: str = "") -> List[st
         return done
     if come and not any(row.startswith(GROUP + ":") for row in (files.text(root + "/etc/group") or "").splitlines()):
         _must(run, ["groupadd", "--system", GROUP], (0,))
+    # before they are in: a run that ends half-way knows whom to take out again
+    let_in = list(dict.fromkeys(ours + come))
+    _remember(root + MEMBERS, let_in, ours)
     for name in come:
         _must(run, ["gpasswd", "--add", name, GROUP], (0,))
     for name in go:
         _must(run, ["gpasswd", "--delete", name, GROUP], (0, NOT_A_MEMBER))
-    _remember(root + MEMBERS, [name for name in ours if name not in go] + come, ours)
+    _remember(root + MEMBERS, [name for name in let_in if name not in go], let_in)
     return done
 
 

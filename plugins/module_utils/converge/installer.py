@@ -73,6 +73,15 @@ def run(call: Call, progress: Progress) -> Dict[str, object]:
     return {"code": rc, "seconds": seconds, "output": output, "reboot_needed": rc in call.reboot_codes or asked}
 
 
+def own(path: str, version: str) -> None:
+    """Write down at *path* that *version* was installed by us, in one go and for everybody to read."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8") as target:
+        target.write(version + "\n")
+    os.chmod(path + ".new", 0o644)
+    os.replace(path + ".new", path)
+
+
 def evidence(call: Call, output: str) -> str:
     """Return what the operator needs to see: the installer's last words, and the last lines of the vendor's logs."""
     logs = [f"{path} ends with:\n{tail(path)}" for path in call.log_paths if tail(path)]

@@ -11,7 +11,7 @@ from . import textfile
 from .errors import RefusedError
 
 Run = Callable[[List[str]], Tuple[int, str]]
-MARK = "/var/lib/provision/kernel-hold.json"
+MARK = kernel_hold.MARK
 MANAGERS = ("apt", "dnf", "yum")
 
 
@@ -26,7 +26,8 @@ def hold(manager: str, check: bool, run: Run, root: str = "") -> List[str]:
     if check or not loose:
         return loose
     # noted first: what a killed run held must be found again
-    textfile.write(root + MARK, json.dumps({"manager": manager, "names": sorted({*_noted(root), *loose})}), 0o600)
+    names = sorted({*kernel_hold.held_here(root), *loose})
+    textfile.write(root + MARK, json.dumps({"manager": manager, "names": names}), 0o600)
     if manager == "apt":
         _mark("hold", loose, run)
     else:
@@ -37,7 +38,7 @@ def hold(manager: str, check: bool, run: Run, root: str = "") -> List[str]:
 
 def release(check: bool, run: Run, root: str = "") -> List[str]:
     """Let go of what was held here; return its names."""
-    names = _noted(root)
+    names = kernel_hold.held_here(root)
     if check or not names:
         return names
     if json.loads(textfile.read(root + MARK))["manager"] == "apt":
@@ -49,13 +50,6 @@ def release(check: bool, run: Run, root: str = "") -> List[str]:
             textfile.write(root + path, without_excluded(textfile.read(root + path), names))
     textfile.remove(root + MARK)
     return names
-
-
-def _noted(root: str) -> List[str]:
-    try:
-        return [str(name) for name in json.loads(textfile.read(root + MARK) or "{}").get("names", [])]
-    except ValueError:
-        return []
 
 
 def _mark(verb: str, names: List[str], run: Run) -> None:

@@ -13,7 +13,6 @@ from .errors import RefusedError
 Run = Callable[[List[str]], Tuple[int, str]]
 LIVE = {"enforcing": "1", "permissive": "0"}
 HEAD = "# Written by provision from site.yml; changes here are overwritten.\n"
-TIME_FILE = "provision.conf"
 
 
 def set_selinux(mode: str, check: bool, run: Run, root: str = "") -> bool:
@@ -68,6 +67,14 @@ def set_sysctl(key: str, value: str, check: bool, root: str = "") -> bool:
     return True
 
 
+def forget_sysctl(check: bool, root: str = "") -> bool:
+    """Remove our file; return whether there is one. The kernel goes on as it does: containers may rely on it."""
+    there = os.path.exists(root + sysctl.OWN)
+    if there and not check:
+        textfile.remove(root + sysctl.OWN)
+    return there
+
+
 def _is_later(path: str) -> bool:
     """Return whether *path* is read after our own file: by the order of their names, /etc/sysctl.conf last."""
     return path == sysctl.LEGACY or os.path.basename(path) > os.path.basename(sysctl.OWN)
@@ -83,7 +90,7 @@ def set_time_servers(servers: List[str], check: bool, root: str = "") -> bool:
         expected = " or ".join(clock.MAIN_FILES)
         raise RefusedError(f"chrony has no settings on this host: expected {expected}, found neither. Install it anew.")
     folder = found["folders"].get("confdir", "")
-    own = os.path.join(folder or os.path.dirname(main), TIME_FILE if folder else "chrony." + TIME_FILE)
+    own = clock.own_file(found)
     include = f"include {own}\n"
     text = HEAD + "".join(f"server {name} iburst\n" for name in servers) if servers else ""
     before = textfile.read(root + main)

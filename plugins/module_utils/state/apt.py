@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .items import Facts
 
+FOLDERS = ("/etc/apt", "/etc/apt/sources.list.d")
+SUFFIXES = (".list", ".sources")
 _OPTIONS = re.compile(r"\[[^\]]*\]")
 
 
@@ -17,10 +19,10 @@ def sources(root: str = "") -> dict[str, list[Facts]]:
     """Return {file: [{uri, suite, components}]} of everything that apt reads; disabled entries are left out."""
     found: dict[str, list[Facts]] = {}
     lists = ["/etc/apt/sources.list"]
-    folder = "/etc/apt/sources.list.d"
+    folder = FOLDERS[1]
     lists += ["%s/%s" % (folder, name) for name in files.names(root + folder)]
     for path in lists:
-        content = files.text(root + path) if path.endswith((".list", ".sources")) else None
+        content = files.text(root + path) if path.endswith(SUFFIXES) else None
         if content is not None:
             entries = stanzas(content) if path.endswith(".sources") else lines(content)
             if entries:

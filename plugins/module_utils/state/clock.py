@@ -17,6 +17,7 @@ UNITS = ("chrony.service", "chronyd.service")
 RIVALS = ("systemd-timesyncd.service", "ntpd.service", "ntp.service", "ntpsec.service")
 _SOURCES = ("server", "pool", "peer")
 _FOLDERS = {"confdir": "*.conf", "sourcedir": "*.sources"}
+OWN_FILE = "provision.conf"
 TIME_ERROR = 5
 MOST_FILES = 50
 BUFFER_BYTES = 512  # struct timex has 208
@@ -32,12 +33,13 @@ def synchronized() -> bool | None:
 
 
 def chrony(root: str = "") -> Facts:
-    """Return {file, servers, folders} of chrony's settings: its main file ("" without one) and all sources of time.
+    """Return {file, servers, folders, own} of chrony's settings: its main file ("" without one) and all time sources.
 
-    folders are those that the main file reads further files from: {confdir: path, sourcedir: path}.
+    folders are those that the main file reads further files from: {confdir: path, sourcedir: path}; own are the
+    sources in provision's own file.
     """
     main = next((path for path in MAIN_FILES if files.kind(root + path) == "file"), "")
-    found: Facts = {"file": main, "servers": [], "folders": {}}
+    found: Facts = {"file": main, "servers": [], "folders": {}, "own": []}
     todo = [main] if main else []
     seen: set[str] = set()
     while todo and len(seen) < MOST_FILES:
@@ -47,7 +49,14 @@ def chrony(root: str = "") -> Facts:
         seen.add(path)
         for words in _lines(files.text(root + path) or ""):
             todo += _read(root, path, words, found)
-    return found
+    own = files.text(root + own_file(found)) if main else None
+    return dict(found, own=[words[1] for words in _lines(own or "") if words[0].lower() in _SOURCES])
+
+
+def own_file(found: Facts) -> str:
+    """Return the path of provision's own file: in a folder that chrony reads, else beside its main file."""
+    folder = found["folders"].get("confdir", "")
+    return os.path.join(folder or os.path.dirname(found["file"]), OWN_FILE if folder else "chrony." + OWN_FILE)
 
 
 def _lines(content: str) -> list[list[str]]:

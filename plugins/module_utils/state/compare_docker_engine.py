@@ -122,7 +122,7 @@ def _differs(options: Facts, docker: Facts, wrong: list[str], left: list[str], s
     to = [*("%s=%s" % (key, options[key]) for key in wrong), *("%s as it was" % key for key in left)]
     reason = "keys of the site differ" if wrong else "the site does not name these any more"
     detail: Facts = {"keys": sorted({*wrong, *left})}
-    if "data-root" in wrong:
+    if "data-root" in [*wrong, *left]:
         detail["data_root"] = {"from": docker["root"] or "/var/lib/docker", "holds": docker.get("root_content") or []}
     return item("daemon.json", seen, listing(to), reason, stops=stops, detail=detail)
 

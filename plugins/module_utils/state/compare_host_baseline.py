@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import compare_system
-from .items import item, listing
+from .items import OURS, item, listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Docker's own repository, which the site asks for as well (role docker_engine).
 OF_ANOTHER_ROLE = ("/provision-docker.sources", "/provision-docker.repo")
+PLACES = {"apt": "/etc/apt/", "rpm": "/etc/yum.repos.d/"}
 
 
 def compare(wanted: Wanted, facts: Facts) -> list[Item]:
@@ -73,10 +74,30 @@ def _reboots_into(kernel: str | None, facts: Facts) -> bool:
 def _sources(wanted: Wanted, facts: Facts) -> list[Item]:
     manager = facts["os"].get("package_manager")
     if manager == "apt":
-        return _compare_sources("apt", wanted["apt_sources"], facts["apt_sources"], _is_apt)
-    if manager in {"dnf", "yum"}:
-        return _compare_sources("rpm", wanted["rpm_sources"], facts["rpm_sources"], _is_rpm)
-    return []
+        kind, same = "apt", _is_apt
+    elif manager in {"dnf", "yum"}:
+        kind, same = "rpm", _is_rpm
+    else:
+        return []
+    right, found = wanted[kind + "_sources"], facts[kind + "_sources"]
+    left = _left_behind(right, found)
+    rest = {path: entries for path, entries in found.items() if path not in left}
+    items = _compare_sources(kind, right, rest, same)
+    if left:
+        reason = "provision wrote them, and the site does not name them any more"
+        items.append(item("own %s sources" % kind, listing(left), "removed", reason, detail={"files": left}))
+    aside = [path for path in facts["sources_aside"] if path.startswith(PLACES[kind])]
+    if aside and not any(source.get("exclusive") for source in right):
+        reason = "they were moved for sources that the site wanted as the only ones, and there are none any more"
+        items.append(item("own sources aside", listing(aside), "put back", reason, detail={"files": aside}))
+    return items
+
+
+def _left_behind(wanted: list[Facts], found: dict[str, list[Facts]]) -> list[str]:
+    """Return the files *found* that provision wrote for sources that are not among those *wanted* any more."""
+    ours = [path for path in sorted(found) if "/" + OURS in path and not path.endswith(OF_ANOTHER_ROLE)]
+    names = {OURS + source["name"] for source in wanted}
+    return [path for path in ours if path.rpartition("/")[2].rpartition(".")[0] not in names]
 
 
 def _compare_sources(

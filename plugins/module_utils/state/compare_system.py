@@ -18,8 +18,9 @@ def compare(wanted: Wanted, facts: Facts) -> list[Item]:
         *_selinux(wanted["selinux"], facts["system"]["selinux"]),
         *_firewalld(wanted["firewalld"], facts),
         *(_time(wanted["time_servers"], facts["system"]["clock"]) if wanted["time_sync"] else []),
-        *(_ip_forward(facts["system"]["ip_forward"]) if wanted["ip_forward"] else []),
-        *(_hold(facts) if wanted["kernel_hold"] else []),
+        *_own_servers(wanted["time_servers"] if wanted["time_sync"] else [], facts["system"]["clock"]),
+        *(_ip_forward if wanted["ip_forward"] else _own_forwarding)(facts["system"]["ip_forward"]),
+        *(_hold if wanted["kernel_hold"] else _own_hold)(facts),
     ]
 
 
@@ -33,7 +34,7 @@ def _selinux(mode: str, found: Facts) -> list[Item]:
     elif found["configured"] != mode:
         reason = "%s runs now, and the next boot would bring another mode" % live
         items.append(item("selinux", "%s at boot" % (found["configured"] or "nothing"), mode, reason, detail=found))
-    if live in {"enforcing", "permissive"} and not found["bindings"]:
+    if live in {"enforcing", "permissive"} and found["bindings"] is False:
         items.append(item("selinux bindings", None, "installed", "Ansible labels files through them"))
     return items
 
@@ -67,6 +68,21 @@ def _time(servers: list[str], found: Facts) -> list[Item]:
     return items
 
 
+def _own_servers(servers: list[str], found: Facts) -> list[Item]:
+    surplus = [name for name in found["own"] if name not in servers]
+    if not surplus:
+        return []
+    reason = "provision named them, and the site does not any more (system.time_sync.servers)"
+    return [item("own time servers", listing(surplus), listing(servers) or "removed", reason)]
+
+
+def _own_forwarding(found: Facts) -> list[Item]:
+    if found["file"] != sysctl.OWN:
+        return []
+    reason = "%s is provision's, and the site does not ask for it any more (system.ip_forward)" % sysctl.OWN
+    return [item("own ip_forward", "set at boot", "left alone", reason)]
+
+
 def _ip_forward(found: Facts) -> list[Item]:
     if found["live"] == found["configured"] == "1":
         return []
@@ -83,3 +99,9 @@ def _hold(facts: Facts) -> list[Item]:
         return []
     reason = "an update would exchange the kernel that the driver is built for"
     return [item("kernel hold", "%s free" % listing(loose, MOST_NAMES), "held", reason, detail={"packages": loose})]
+
+
+def _own_hold(facts: Facts) -> list[Item]:
+    held = facts["system"]["kernel_hold"]["own"]
+    reason = "provision held them, and the site does not ask for it any more (system.hold_kernel)"
+    return [item("own kernel hold", "%s held" % listing(held, MOST_NAMES), "free", reason)] if held else []

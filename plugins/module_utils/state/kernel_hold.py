@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import commands, rpm
+import json
+
+from . import commands, files, rpm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,24 +13,38 @@ if TYPE_CHECKING:
 # Images, headers, modules, and the packages without content that pull in the next version of each.
 APT_PATTERNS = ("linux-image-*", "linux-headers-*", "linux-modules-*", "linux-generic*", "linux-virtual*")
 RPM_PATTERN = "kernel*"
+# Which packages, or patterns, were held by provision and by nobody else.
+MARK = "/var/lib/provision/kernel-hold.json"
 QUERY_SECONDS = 20.0
 COLUMNS = 3
 
 
 def unknown() -> Facts:
     """Return the facts of a host where nobody can be asked."""
-    return {"packages": {}, "excluded": [], "file": ""}
+    return {"packages": {}, "excluded": [], "file": "", "own": []}
 
 
 def observe(manager: str | None) -> Facts:
-    """Return {packages, excluded, file}: apt's kernel packages with whether each is held; what dnf or yum leave out."""
+    """Return {packages, excluded, file, own}; own are the names that provision holds.
+
+    packages are apt's kernel packages with whether each is held; excluded is what dnf or yum leave out by their file.
+    """
+    own = held_here()
     if manager == "apt":
         shape = "${Package}\t${db:Status-Want}\t${db:Status-Status}\n"
         _, output = commands.run(["dpkg-query", "--show", "--showformat", shape, *APT_PATTERNS], QUERY_SECONDS)
-        return dict(unknown(), packages=parse(output))
+        return dict(unknown(), packages=parse(output), own=own)
     if manager in {"dnf", "yum"}:
-        return dict(unknown(), excluded=rpm.excluded(), file=rpm.main_file() or "")
-    return unknown()
+        return dict(unknown(), excluded=rpm.excluded(), file=rpm.main_file() or "", own=own)
+    return dict(unknown(), own=own)
+
+
+def held_here(root: str = "") -> list[str]:
+    """Return the names that provision noted before it held them."""
+    try:
+        return [str(name) for name in json.loads(files.text(root + MARK) or "{}").get("names", [])]
+    except ValueError:
+        return []
 
 
 def parse(output: str) -> dict[str, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     apt,
+    aside,
     boot,
     docker,
     docker_start,
@@ -136,6 +137,7 @@ def _plain(wanted: Wanted, notes: Notes) -> Facts:
         "kernel_modules": notes.guard("kernel modules", kernel_modules.unknown(), kernel_modules.observe),
         "apt_sources": notes.guard("apt", {}, apt.sources),
         "rpm_sources": notes.guard("rpm", {}, rpm.sources),
+        "sources_aside": notes.guard("sources", [], aside.sources),
         "docker_users": notes.guard("docker users", [], host.group_members, "docker") if users else [],
         "ascend_docker_runtime": notes.guard("runtime", {}, _runtime, runtime),
         "obsutil": notes.guard("obsutil", {}, obsutil.observe, wanted.get("obsutil")),

@@ -13,7 +13,7 @@ def of(wanted: Wanted, facts: Facts) -> list[dict[str, str]]:
     """Return {area, text} of everything worth a word on this host."""
     found = [*_system(wanted, facts)]
     if "npu_driver" in wanted:
-        found += [*_compiler(facts), *_boards(facts), *_kernel(facts)]
+        found += [*_compiler(facts), *_boards(facts), *_kernel(facts), *_functions(wanted["npu_driver"], facts)]
     return [{"area": area, "text": text} for area, text in found]
 
 
@@ -44,6 +44,16 @@ def _boards(facts: Facts) -> list[tuple[str, str]]:
     unknown = sorted({entry["subsystem"] for entry in facts["npu"]["products"] if entry["product"] is None})
     text = "cards with subsystem %s are of a known generation and of no product that the catalog names (boards)"
     return [("board", text % ", ".join(unknown))] if unknown else []
+
+
+def _functions(wanted: Wanted, facts: Facts) -> list[tuple[str, str]]:
+    """A card of two chips has been seen with one function for both; so few may also be half of the cards."""
+    chips, per_card = wanted["expected_count"], wanted.get("chips_per_card") or 1
+    count = sum(1 for function in facts["npu"]["pci"] if function["id"] in wanted["pci_ids"])
+    if count == chips or count != chips // per_card:
+        return []
+    text = "the bus shows %d functions for %d chips: one per card of %d chips, taken for all cards that the site names"
+    return [("bus", text % (count, chips, per_card))]
 
 
 def _kernel(facts: Facts) -> list[tuple[str, str]]:

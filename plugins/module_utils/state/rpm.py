@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .items import Facts
 
 FOLDER = "/etc/yum.repos.d"
+SUFFIX = ".repo"
 # The first one that exists is the one that the host's manager reads.
 MAIN_FILES = ("/etc/dnf/dnf.conf", "/etc/yum.conf")
 EXCLUDES = ("exclude", "excludepkgs")
@@ -21,7 +22,7 @@ def sources(root: str = "") -> dict[str, list[Facts]]:
     """Return {file: [{id, uri, gpgcheck}]} of what dnf and yum read; disabled entries are left out."""
     found: dict[str, list[Facts]] = {}
     for name in files.names(root + FOLDER):
-        if name.endswith(".repo"):
+        if name.endswith(SUFFIX):
             entries = list(repositories(files.text(root + FOLDER + "/" + name) or ""))
             if entries:
                 found["%s/%s" % (FOLDER, name)] = entries

@@ -17,7 +17,7 @@ def observe(notes: Notes, manager: str | None) -> Facts:
     """Return {selinux, ip_forward, clock, kernel_hold}; the units are added by describe."""
     nothing: Facts = {"mode": "absent", "configured": "", "bindings": False}
     no_setting: Facts = {"live": "", "configured": "", "file": ""}
-    no_chrony: Facts = {"file": "", "servers": [], "folders": {}}
+    no_chrony: Facts = {"file": "", "servers": [], "folders": {}, "own": []}
     chrony = notes.guard("chrony", no_chrony, clock.chrony)
     return {
         "selinux": notes.guard("selinux", nothing, security.selinux),

@@ -54,6 +54,7 @@ def test_refused_with_one_line(case: Data, workshop: Workshop) -> None:
     assert len(faults) == case.get("lines", 1), faults
     assert faults[0].startswith(case["says"][0]), faults[0]
     assert all(part in faults[0] for part in case["says"]), faults[0]
+    assert not [part for part in case.get("says_not", []) if part in faults[0]]
 
 
 def places(faults: list[str]) -> list[str]:

@@ -34,6 +34,11 @@ PATH=%(stubs)s:$PATH exec sh -c "$*"
 """
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the marks of the checks that are tried here."""
+    config.addinivalue_line("markers", "asked_for(variable): see tests/compliance/conftest.py")
+
+
 @pytest.fixture
 def stubs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put an `ssh` and a `sudo` of our own in front of the real ones."""

@@ -32,7 +32,9 @@ def place(tmp_path: Path) -> tuple[Path, str]:
 
 
 def unpack(tmp_path: Path, place: tuple[Path, str], files: dict[str, str], version: str = "1") -> list[str]:
-    return archive_programs.unpack(archive(tmp_path, files), [], str(place[0]), place[1], version)
+    return archive_programs.unpack(
+        archive(tmp_path, files), [], archive_programs.Place(str(place[0]), place[1]), version
+    )
 
 
 def test_programs_can_be_run_and_are_known(tmp_path: Path, place: tuple[Path, str]) -> None:
@@ -44,7 +46,7 @@ def test_programs_can_be_run_and_are_known(tmp_path: Path, place: tuple[Path, st
 
 def test_only_the_named_ones_are_taken(tmp_path: Path, place: tuple[Path, str]) -> None:
     packed = archive(tmp_path, {"obsutil": "x", "setup.sh": "y"}, "obsutil_linux_amd64_1")
-    archive_programs.unpack(packed, ["obsutil"], str(place[0]), place[1], "1")
+    archive_programs.unpack(packed, ["obsutil"], archive_programs.Place(str(place[0]), place[1]), "1")
     assert [entry.name for entry in place[0].iterdir()] == ["obsutil"]
 
 
@@ -63,6 +65,28 @@ def test_a_program_of_somebody_else_is_refused_before_anything_changes(tmp_path:
     assert (place[0] / "runc").read_text() == "of a package"
     assert not (place[0] / "dockerd").exists()
     assert programs.observe(place[1])["version"] is None
+
+
+def test_who_runs_the_programs_is_marked_for_a_restart_before_they_change(
+    tmp_path: Path, place: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "run/restart"
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(archive_programs, "_extract", killed)
+    packed = archive(tmp_path, {"dockerd": "one"})
+    with pytest.raises(KeyboardInterrupt):
+        archive_programs.unpack(packed, [], archive_programs.Place(str(place[0]), place[1], str(mark)), "1")
+    assert mark.read_text() == ""
+    (place[0] / "runc").write_text("of a package")
+    mark.unlink()
+    with pytest.raises(RefusedError, match="is there already"):
+        archive_programs.unpack(
+            archive(tmp_path, {"runc": "x"}), [], archive_programs.Place(str(place[0]), place[1], str(mark)), "1"
+        )
+    assert not mark.exists()
 
 
 def test_another_version_replaces_ours_and_drops_what_it_lacks(tmp_path: Path, place: tuple[Path, str]) -> None:
@@ -87,10 +111,10 @@ def test_an_archive_without_the_program_is_refused(
 ) -> None:
     packed = archive(tmp_path, files)
     with pytest.raises(RefusedError, match=r"docker.tgz lacks dockerd; it has .*not the archive"):
-        archive_programs.unpack(packed, ["dockerd"], str(place[0]), place[1], "1")
+        archive_programs.unpack(packed, ["dockerd"], archive_programs.Place(str(place[0]), place[1]), "1")
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path, place: tuple[Path, str]) -> None:
     (tmp_path / "x.tgz").write_text("<html>")
     with pytest.raises(RefusedError, match=r"can not be read as an archive"):
-        archive_programs.unpack(str(tmp_path / "x.tgz"), [], str(place[0]), place[1], "1")
+        archive_programs.unpack(str(tmp_path / "x.tgz"), [], archive_programs.Place(str(place[0]), place[1]), "1")

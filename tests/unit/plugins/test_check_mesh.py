@@ -58,6 +58,14 @@ def test_a_switch_that_differs_from_most_of_the_site_is_named() -> None:
     assert hccn.odd_switches(switches, "node2") == ("off", "device 0: on, device 1: on")
 
 
+def test_switches_that_nobody_knows_are_not_the_same() -> None:
+    silent = {0: "unknown", 1: "unknown"}
+    assert hccn.odd_switches({"node1": silent}, "node1") == ("unknown", "device 0: unknown, device 1: unknown")
+    assert hccn.odd_switches({"node1": {0: "on"}, "node2": silent}, "node2")[0] == "on"
+    assert hccn.other_switches({0: "off", 1: "unknown"}, "off") == ["device 1: unknown"]
+    assert hccn.other_switches({0: "off", 1: "off"}, "off") == []
+
+
 def everything(hosts: int = 3, rails: int = 2) -> mesh.Matrix:
     names = [f"node{number}" for number in range(1, hosts + 1)]
     return {

@@ -147,6 +147,29 @@ def test_what_the_engine_does_not_run_with_needs_a_restart(
     assert daemon_json.restart_needed(present, wanted, RIGHT, info)
 
 
+ENTRY = {"path": "/usr/local/Ascend/Ascend-Docker-Runtime/ascend-docker-runtime", "runtimeArgs": []}
+GONE = {"runtimes": {"ascend": ENTRY}, "default-runtime": "ascend"}
+KNOWS_RUNC, KNOWS_BOTH = {"runc": {"path": "runc"}}, {"runc": {"path": "runc"}, "ascend": ENTRY}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "info", "owed"),
+    [
+        ({}, {"DefaultRuntime": "ascend", "Runtimes": KNOWS_BOTH}, True),
+        ({"labels": ["a"]}, {"DefaultRuntime": "runc", "Runtimes": KNOWS_BOTH}, True),
+        ({"runtimes": {"ascend": ENTRY}}, {"DefaultRuntime": "runc", "Runtimes": KNOWS_BOTH}, False),
+        (GONE, {"DefaultRuntime": "ascend", "Runtimes": KNOWS_BOTH}, False),
+        ({}, {"DefaultRuntime": "runc", "Runtimes": KNOWS_RUNC}, False),
+        ({}, {}, False),
+    ],
+    ids=["default", "known", "somebody else has it", "it did not go", "forgotten", "no engine answers"],
+)
+def test_what_an_uninstaller_took_out_is_still_in_the_engine(
+    wanted: dict[str, object], info: dict[str, object], owed: bool
+) -> None:
+    assert daemon_json.still_in_effect(GONE, wanted, info) is owed
+
+
 def test_an_engine_shows_mirrors_data_root_and_log_driver() -> None:
     options = {"registry-mirrors": ["http://m:1/"], "data-root": "/data/docker", "log-driver": "local"}
     info = {"RegistryConfig": {"Mirrors": []}, "DockerRootDir": "/var/lib/docker", "LoggingDriver": "json-file"}

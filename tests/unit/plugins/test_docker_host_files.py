@@ -28,8 +28,10 @@ class Machine:
 
     def run(self, argv: list[str]) -> tuple[int, str]:
         self.calls.append(argv)
-        if "nobody-there" in argv:
+        if argv[1:3] == ["--add", "nobody-there"]:
             return 1, "gpasswd: user 'nobody-there' does not exist"
+        if argv[1] == "--delete" and argv[2] not in self.members():
+            return 3, f"gpasswd: user '{argv[2]}' is not a member of 'docker'"
         rest = [name for name in self.members() if name != argv[2]]
         self.set([*rest, argv[2]] if argv[1] == "--add" else rest)
         return 0, ""
@@ -67,6 +69,16 @@ def test_a_prediction_runs_nothing(machine: Machine) -> None:
 def test_an_account_that_does_not_exist_is_named(machine: Machine) -> None:
     with pytest.raises(RefusedError, match=r"'nobody-there' does not exist.*site.yml: docker.users.*have to exist"):
         machine.converge(["nobody-there"])
+
+
+def test_who_was_let_in_before_a_failure_is_taken_out_again(machine: Machine) -> None:
+    with pytest.raises(RefusedError, match="nobody-there"):
+        machine.converge(["a", "nobody-there"])
+    with pytest.raises(RefusedError, match="nobody-there"):
+        machine.converge(["a", "nobody-there"])
+    assert docker_members.remembered(str(machine.root) + MEMBERS) == ["a", "nobody-there"]
+    machine.converge(["b"])
+    assert machine.members() == ["operators-own", "b"]
 
 
 def test_a_missing_group_is_made(tmp_path: Path) -> None:

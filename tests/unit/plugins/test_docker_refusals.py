@@ -56,6 +56,18 @@ def test_data_is_not_left_behind() -> None:
     assert "mv /var/lib/docker /data/docker" in said
 
 
+@pytest.mark.parametrize(("had", "target"), [({}, "/var/lib/docker"), ({"had": "/srv/docker"}, "/srv/docker")])
+def test_data_is_not_left_behind_when_the_site_names_no_folder_any_more(had: dict[str, str], target: str) -> None:
+    docker = {**ENGINE, "daemon_keys": {"docker_engine": {"data-root": {"set": "/data/docker", **had}}}}
+    (said,) = refusals({"data_root": {"from": "/data/docker", "holds": ["image"]}}, docker, data_root="")
+    assert f"site.yml names no docker.data_root any more, so it would again be {target}; the engine keeps" in said
+    assert f"mv /data/docker {target}" in said
+
+
+def test_an_engine_that_never_left_the_folder_leaves_nothing_behind() -> None:
+    assert refusals({"data_root": {"from": "/var/lib/docker", "holds": ["image"]}}, data_root="") == []
+
+
 def test_several_reasons_are_all_said() -> None:
     detail = {"foreign": {"HTTP_PROXY": "/x"}, "data_root": {"from": "/a", "holds": ["image"]}}
     assert len(refusals(detail)) == 2

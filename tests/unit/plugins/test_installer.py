@@ -114,3 +114,11 @@ def test_a_running_installer_is_found_by_its_file(tmp_path: Path) -> None:
         (proc / pid / "cmdline").write_bytes(b"\0".join(word.encode() for word in words) + b"\0")
     (proc / "12").mkdir()
     assert [process["pid"] for process in running(r"-npu-driver_[^/]*\.run$", str(proc))] == [10]
+
+
+def test_what_we_installed_is_written_down_for_everybody_to_read(tmp_path: Path) -> None:
+    mark = tmp_path / "lib/owned"
+    installer.own(str(mark), "1.2.3")
+    assert mark.read_text() == "1.2.3\n"
+    assert mark.stat().st_mode & 0o777 == 0o644
+    assert [entry.name for entry in mark.parent.iterdir()] == ["owned"]

@@ -63,6 +63,32 @@ def test_drained_units_start_when_the_cards_answer() -> None:
     assert place_of("card_users", "restored") > place_of("ansible.builtin.command", "npu-smi.lock")
 
 
+def test_drained_units_start_again_when_the_reboot_is_refused(tmp_path: Path) -> None:
+    keep, end = REBOOT[2]["tasks"][0]["rescue"]
+    assert "reboot_failure" in keep["ansible.builtin.set_fact"]
+    (restore,) = end["block"]
+    assert restore["card_users"] == {"state": "restored"}
+    assert [task["register"] for task in REBOOT_HOST if "ansible.builtin.reboot" in task] == ["reboot_answer"]
+    answers = {
+        "refused": {},
+        "stayed": {"reboot_answer": {"rebooted": False}},
+        "down": {"reboot_answer": {"rebooted": True}},
+    }
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [{"name": "restore", "ansible.builtin.debug": {"msg": "started"}, "when": restore["when"]}],
+    }
+    (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": answers}}))
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    done = ansible("-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml"))
+    assert set(re.findall(r"^(\w+) \| SUCCESS", done.stdout, re.MULTILINE)) == {"refused", "stayed"}, done.stdout
+
+
+def test_a_try_to_see_the_host_again_may_take_as_long_as_a_slow_login() -> None:
+    assert REBOOT_HOST[place_of("ansible.builtin.reboot")]["ansible.builtin.reboot"]["connect_timeout"] >= 30
+
+
 def test_no_wait_for_the_cards_is_without_a_limit() -> None:
     calls = [task["ansible.builtin.command"]["argv"] for task in REBOOT_HOST if "retries" in task]
     assert len(calls) == 2
@@ -71,7 +97,8 @@ def test_no_wait_for_the_cards_is_without_a_limit() -> None:
 
 def test_reboots_go_in_batches_of_hosts_that_need_one_and_stop_at_the_first_failure() -> None:
     _, choice, reboots = REBOOT
-    assert choice["tasks"][0]["ansible.builtin.group_by"]["key"] == reboots["hosts"]
+    # in the order of the inventory: a group made while playing has the order of the answers
+    assert reboots["hosts"] == f"{choice['hosts']}:&{choice['tasks'][0]['ansible.builtin.group_by']['key']}"
     assert "serial" not in choice
     assert (reboots["serial"], reboots["max_fail_percentage"]) == ("{{ reboot_batches | default([1, 10]) }}", 0)
 
@@ -81,7 +108,10 @@ def test_after_a_canary_that_fails_no_other_host_is_touched(tmp_path: Path) -> N
     pending = {"host_state": {"facts": {"reboot": {"pending": True}}}}
     quiet = {"host_state": {"facts": {"reboot": {"pending": False}}}}
     hosts = {"quiet": quiet, "canary": pending, "second": pending, "third": pending}
-    group = {"hosts": hosts, "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}
+    group = {
+        "hosts": hosts,
+        "vars": {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable},
+    }
     (tmp_path / "inventory.yml").write_text(json.dumps({"all": {"children": {"npu_driver": group}}}))
     done = ansible("-i", str(tmp_path / "inventory.yml"), "playbooks/reboot.yml")
     said = " ".join(done.stdout.split())

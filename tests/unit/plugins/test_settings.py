@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fnmatch
 import grp
+import itertools
 import json
 import pwd
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from jinja2.nativetypes import NativeEnvironment
 
 from plugins.module_utils.converge import accounts, kernel_hold, session, settings
 from plugins.module_utils.converge.errors import RefusedError
@@ -237,3 +242,67 @@ def test_files_are_put_aside_and_given_back(tmp_path: Path) -> None:
     assert names == [("old.repo.provision-disabled", "old.repo")]
     (tmp_path / "old.repo").write_text("newer")
     assert files_aside.moves([str(tmp_path), "/nowhere"], [".repo"], "back") == []
+
+
+def test_a_file_that_came_again_is_put_beside_the_older_which_is_the_one_that_comes_back(tmp_path: Path) -> None:
+    place = tmp_path / "base.repo"
+    for text in ("oldest", "newer", "newest"):
+        place.write_text(text)
+        for old, new in files_aside.moves([str(tmp_path)], [".repo"], "aside"):
+            Path(old).rename(new)
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert kept == {
+        "base.repo.provision-disabled": "oldest",
+        "base.repo.provision-disabled.2": "newer",
+        "base.repo.provision-disabled.3": "newest",
+    }
+    ((old, new),) = files_aside.moves([str(tmp_path)], [".repo"], "back")
+    assert (Path(old).read_text(), new) == ("oldest", str(place))
+
+
+def test_our_word_about_forwarding_is_taken_back_and_the_kernel_goes_on(tmp_path: Path) -> None:
+    assert not settings.forget_sysctl(False, str(tmp_path))
+    own = write(tmp_path, "/etc/sysctl.d/90-provision.conf", "net.ipv4.ip_forward = 1\n")
+    live = write(tmp_path, "/proc/sys/net/ipv4/ip_forward", "1")
+    assert settings.forget_sysctl(True, str(tmp_path)) and own.exists()
+    assert settings.forget_sysctl(False, str(tmp_path)) and not own.exists()
+    assert live.read_text() == "1"
+
+
+# --- the role's tasks
+def tasks(name: str) -> list[dict[str, Any]]:
+    path = Path(__file__).parents[3] / "roles/host_baseline/tasks" / f"{name}.yml"
+    return list(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def test_chrony_is_restarted_before_anything_after_it_can_fail() -> None:
+    assert tasks("clock")[-1]["ansible.builtin.meta"] == "flush_handlers"
+
+
+def test_what_the_site_dropped_is_given_back() -> None:
+    engine = NativeEnvironment()
+    clock = next(task["system_settings"] for task in tasks("clock") if "system_settings" in task)
+    for sync, servers, wanted in ((True, ["a"], ["a"]), (True, [], []), (False, ["a"], [])):
+        given = {"host_baseline_time_sync": sync, "host_baseline_time_servers": servers}
+        assert engine.from_string(clock["time_servers"]).render(given) == wanted
+    (hold,) = [task for task in tasks("configure") if "kernel_hold" in task]
+    for wish, state in ((True, "held"), (False, "free")):
+        assert engine.from_string(hold["kernel_hold"]["state"]).render(host_baseline_kernel_hold=wish) == state
+    assert "when" not in hold
+    assert set(clock) == {"time_servers"}  # what is not given is left alone
+    (include,) = [task for task in tasks("main")[0]["block"] if "sources.yml" in str(task)]
+    assert "when" not in include  # a site without sources may have had some
+
+
+def test_only_the_sources_that_the_site_dropped_are_removed() -> None:
+    find = next(task["ansible.builtin.find"] for task in tasks("sources") if "ansible.builtin.find" in task)
+    given = {"__host_baseline_sources": [{"name": "lab"}], "__host_baseline_sources_suffixes": [".sources", ".list"]}
+    engine = NativeEnvironment()
+    engine.filters["product"] = lambda left, *right: list(itertools.product(left, *right))
+    patterns, excludes = (engine.from_string(find[key]).render(given) for key in ("patterns", "excludes"))
+    names = [f"provision-{name}" for name in ("lab.sources", "old.sources", "old.asc", "docker.sources")] + ["x.list"]
+    found = [name for name in names if any(fnmatch.fnmatch(name, one) for one in patterns)]
+    assert [name for name in found if not any(fnmatch.fnmatch(name, one) for one in excludes)] == [
+        "provision-old.sources",
+        "provision-old.asc",
+    ]

@@ -130,6 +130,16 @@ def test_a_board_that_nobody_knows_is_named() -> None:
     assert (found["area"], "19e5:4711" in found["text"]) == ("board", True)
 
 
+def test_one_function_for_a_card_of_two_chips_is_said() -> None:
+    functions = [{"id": "19e5:d803", "subsystem": "19e5:3003"}] * 8
+    wanted, facts = host(npu__pci=functions)
+    wanted["npu_driver"].update(pci_ids=["19e5:d803"], expected_count=16, chips_per_card=2)
+    (found,) = remarks.of(wanted, facts)
+    assert (found["area"], "the bus shows 8 functions for 16 chips: one per card" in found["text"]) == ("bus", True)
+    facts["npu"]["pci"] = functions * 2
+    assert remarks.of(wanted, facts) == []
+
+
 @pytest.mark.parametrize(("headers", "said"), [(True, 1), (False, 0)])
 def test_the_next_kernel_is_named_when_the_driver_can_be_built_for_it(headers: bool, said: int) -> None:
     wanted, facts = host(os__kernel_next="9.9.9", os__kernel_next_headers=headers)

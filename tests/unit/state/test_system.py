@@ -11,6 +11,7 @@ import yaml
 
 from plugins.filter import provision as filters
 from plugins.module_utils.state import (
+    aside,
     bootloader,
     clock,
     compare_system,
@@ -166,6 +167,44 @@ def test_all_servers_of_chrony_are_found_in_whatever_file(tmp_path: Path) -> Non
     found = clock.chrony(str(tmp_path))
     assert found["servers"] == ["a", "b", "c"]
     assert found["folders"] == {"sourcedir": "/etc/src"}
+    assert found["own"] == []
+
+
+def test_the_servers_that_provision_named_are_told_apart(tmp_path: Path) -> None:
+    write(tmp_path, "/etc/chrony/chrony.conf", "pool a iburst\nconfdir /etc/chrony/conf.d\n")
+    write(tmp_path, "/etc/chrony/conf.d/provision.conf", "# ours\nserver b iburst\nserver c iburst\n")
+    found = clock.chrony(str(tmp_path))
+    assert (found["servers"], found["own"]) == (["a", "b", "c"], ["b", "c"])
+    keeper = {**found, "unit": "chrony.service", "rivals": [], "active": True, "enabled": True}
+    assert drift(wanted(time_sync=True, time_servers=["b"]), clock=keeper) == [("own time servers", "c", "b")]
+    assert drift(wanted(time_sync=True, time_servers=["a", "b", "c"]), clock=keeper) == []
+
+
+def test_only_the_systems_own_python_wants_the_package_of_bindings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("sys.executable", security.SYSTEM_PYTHON)
+    assert security.selinux()["bindings"] is False
+    monkeypatch.setattr("sys.executable", "/opt/python/bin/python3")
+    assert security.selinux()["bindings"] is None
+
+
+def test_what_provision_holds_is_read_from_its_mark(tmp_path: Path) -> None:
+    assert kernel_hold.held_here(str(tmp_path)) == []
+    mark = write(tmp_path, kernel_hold.MARK, '{"manager": "apt", "names": ["linux-image-a"]}')
+    assert kernel_hold.held_here(str(tmp_path)) == ["linux-image-a"]
+    mark.write_text("{", encoding="utf-8")
+    assert kernel_hold.held_here(str(tmp_path)) == []
+
+
+def test_sources_aside_are_those_whose_name_is_free(tmp_path: Path) -> None:
+    for name in ("a.list.provision-disabled", "a.list.provision-disabled.2", "b.list.provision-disabled", "b.list"):
+        write(tmp_path, f"/etc/apt/sources.list.d/{name}", name)
+    write(tmp_path, "/etc/apt/apt.conf.provision-disabled", "no source")
+    write(tmp_path, "/etc/yum.repos.d/x.repo.provision-disabled.3", "x")
+    assert aside.sources(str(tmp_path)) == [
+        "/etc/apt/sources.list.d/a.list.provision-disabled",
+        "/etc/yum.repos.d/x.repo.provision-disabled.3",
+    ]
 
 
 def test_kernel_packages_that_were_removed_do_not_count() -> None:
@@ -230,11 +269,12 @@ def test_what_the_site_does_not_name_is_left_alone() -> None:
         (("permissive", "enforcing", True), [("selinux", "permissive", "enforcing")]),
         (("enforcing", "permissive", True), [("selinux", "permissive at boot", "enforcing")]),
         (("enforcing", "enforcing", False), [("selinux bindings", None, "installed")]),
+        (("enforcing", "enforcing", None), []),
         (("disabled", "disabled", False), [("selinux", "disabled", "enforcing")]),
         (("absent", "", False), [("selinux", "absent", "enforcing")]),
     ],
 )
-def test_selinux_differs_now_or_at_boot(found: tuple[str, str, bool], items: list[Any]) -> None:
+def test_selinux_differs_now_or_at_boot(found: tuple[str, str, bool | None], items: list[Any]) -> None:
     seen = dict(zip(("mode", "configured", "bindings"), found, strict=True))
     assert drift(wanted(selinux="enforcing"), selinux=seen) == items
 
@@ -267,7 +307,14 @@ def test_a_firewall_that_comes_stops_what_a_restart_of_docker_stops() -> None:
 
 
 def test_the_clock_has_one_keeper_and_the_sites_servers() -> None:
-    keeper = {"file": "/etc/chrony.conf", "servers": ["a"], "unit": "", "rivals": ["ntpd.service"], "active": False}
+    keeper = {
+        "file": "/etc/chrony.conf",
+        "servers": ["a"],
+        "own": [],
+        "unit": "",
+        "rivals": ["ntpd.service"],
+        "active": False,
+    }
     want = wanted(time_sync=True, time_servers=["b"])
     assert drift(want, clock={**keeper, "enabled": False}) == [
         ("time sync", None, "chrony running"),
