@@ -5,6 +5,7 @@ No Python bindings: those exist for the system's own Python only, which need not
 
 from __future__ import annotations
 
+import abc
 import re
 from typing import Callable, ClassVar, Dict, List, Tuple
 
@@ -14,7 +15,7 @@ Run = Callable[[List[str]], Tuple[int, str]]
 _INSTALLED = "installed"
 
 
-class Manager:
+class Manager(abc.ABC):
     """What all managers have in common; a name is a package's, *spec* may carry a version."""
 
     update: Tuple[str, ...] = ()
@@ -31,25 +32,25 @@ class Manager:
         self.program = program
         self.frozen = False  # a question must not write anything, caches included
 
+    @abc.abstractmethod
     def installed(self, names: List[str], run: Run) -> Dict[str, str]:
         """Return name to version of those *names* that are installed."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def offered(self, names: List[str], run: Run) -> Dict[str, List[str]]:
         """Return name to the versions, newest first, of those *names* that the sources offer."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def spec(self, name: str, version: str) -> str:
         """Return how *version* of *name* is asked for."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def install(self, specs: List[str], weak: bool, held: bool) -> List[str]:
         """Return the command that installs *specs*; *weak*: with what they recommend; *held*: whatever is held."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def remove(self, names: List[str]) -> List[str]:
         """Return the command that removes *names*."""
-        raise NotImplementedError
 
 
 class Apt(Manager):
