@@ -33,14 +33,20 @@ def oldest() -> str:
 
 
 def require(docs: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> None:
-    """Raise Unreachable, one line per host, when one of *hosts* has a Python that Ansible does not run on."""
+    """Raise Unreachable, one line per host, when one of *hosts* has a Python that Ansible does not run on.
+
+    A host without a document in *docs* came along with others for its services, which Ansible has started before.
+    """
     needed = oldest()
     lines = [
         f"{host}: its Python is {seen}, the ansible-core of this machine needs {needed} or newer there. Name a newer "
         f"Python of the host in site.yml (connection.python), or install the ansible-core that can serve this one: "
         f"pip install -c {CONSTRAINTS} -e . (docs/systems.md)"
         for host in hosts
-        if (seen := str(docs[host]["facts"].get("os", {}).get("python", ""))) and needed and key(seen) < key(needed)
+        if host in docs
+        and (seen := str(docs[host]["facts"].get("os", {}).get("python", "")))
+        and needed
+        and key(seen) < key(needed)
     ]
     if lines:
         raise Unreachable("\n".join(lines))

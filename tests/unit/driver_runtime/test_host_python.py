@@ -43,6 +43,13 @@ def test_only_hosts_that_are_played_count(monkeypatch: pytest.MonkeyPatch) -> No
     host_python.require(docs(old="3.7.9"), [])
 
 
+def test_a_host_that_came_along_was_started_by_ansible_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_python, "oldest", lambda: "3.8")
+    host_python.require(docs(new="3.11.2"), ["new", "guest"])
+    with pytest.raises(Unreachable, match="old: its Python is"):
+        host_python.require(docs(old="3.7.9"), ["guest", "old"])
+
+
 def test_an_ansible_that_does_not_say_refuses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_python, "oldest", lambda: "")
     host_python.require(docs(old="3.7.9"), ["old"])
