@@ -40,7 +40,7 @@ test: setup ## fast tests first, then the main job on the simulated site
 	$(PYTHON) -m pytest -q -n 2
 	bash tests/run.sh e2e
 
-test-all: $(TOOLS) ## all tests: also every situation and every lane, those that emulate another machine last (an hour and more)
+test-all: $(TOOLS) ## all tests: also every situation and every lane, those that emulate another machine last (takes long)
 	$(PYTHON) -m pytest -q -n 2
 	bash tests/run.sh e2e situations lanes slow
 

@@ -7,6 +7,8 @@ Returns: changed, names (of packages, or the pattern that dnf and yum leave out)
 
 from __future__ import annotations
 
+from functools import partial
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.converge import kernel_hold, session
 from ansible.module_utils.converge.errors import RefusedError
@@ -14,14 +16,9 @@ from ansible.module_utils.converge.errors import RefusedError
 LIMIT_SECONDS = 120.0
 
 
-def run(argv: list[str]) -> tuple[int, str]:
-    """Run a command of the package manager."""
-    code, output = session.execute(argv, LIMIT_SECONDS, {})
-    return (124 if code is None else code), output
-
-
 def main() -> None:
     """Translate arguments and errors."""
+    run = partial(session.answer, seconds=LIMIT_SECONDS)
     module = AnsibleModule(
         argument_spec={
             "manager": {"type": "str", "default": ""},

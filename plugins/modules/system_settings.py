@@ -9,6 +9,8 @@ Returns: changed, and which of selinux, ip_forward, time_servers.
 
 from __future__ import annotations
 
+from functools import partial
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.converge import session, settings
 from ansible.module_utils.converge.errors import RefusedError
@@ -17,14 +19,9 @@ from ansible.module_utils.state.sysctl import IP_FORWARD
 LIMIT_SECONDS = 60.0
 
 
-def run(argv: list[str]) -> tuple[int, str]:
-    """Run a command of the system."""
-    code, output = session.execute(argv, LIMIT_SECONDS, {})
-    return (124 if code is None else code), output
-
-
 def main() -> None:
     """Translate arguments and errors."""
+    run = partial(session.answer, seconds=LIMIT_SECONDS)
     module = AnsibleModule(
         argument_spec={
             "selinux": {"type": "str", "choices": ["", "enforcing", "permissive"], "default": ""},

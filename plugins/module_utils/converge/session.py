@@ -13,6 +13,7 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10.0
 NOT_FOUND = 127
+TIMED_OUT = 124  # as timeout(1) says it
 
 
 def ignore(line: str) -> None:
@@ -46,6 +47,12 @@ def execute(
         if code is None:
             _end(process)
         return code, _text(output)
+
+
+def answer(argv: List[str], seconds: float) -> Tuple[int, str]:
+    """Return code and output of *argv*; the code is TIMED_OUT when it was ended after *seconds*."""
+    code, output = execute(argv, seconds, {})
+    return (TIMED_OUT if code is None else code), output
 
 
 def _text(output: IO[bytes]) -> str:
