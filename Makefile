@@ -6,12 +6,12 @@ STAMP := .venv/.ready
 TOOLS := .venv/.lanes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-all unit e2e situations lanes lint bench clean
+.PHONY: help setup lab test test-all unit e2e moves bundle situations lanes lint bench bench-distribute clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-$(STAMP): requirements.txt tests/requirements.txt pyproject.toml tests/lab/setup.sh
+$(STAMP): requirements.txt requirements-fetch.txt tests/requirements.txt pyproject.toml tests/lab/setup.sh
 	bash tests/lab/setup.sh
 
 setup: $(STAMP) ## system packages, .venv, pinned requirements
@@ -30,6 +30,12 @@ $(TOOLS): $(STAMP)
 e2e: setup ## the main job and its faults on the simulated site
 	bash tests/run.sh e2e
 
+moves: setup ## models and images from host to host on four hosts, with hosts, origins and runs that die
+	bash tests/run.sh moves
+
+bundle: $(TOOLS) ## a site from a bundle alone, cut off from everything else: LANES=rpm,debian11 (default debian12)
+	bash tests/run.sh bundle
+
 situations: $(TOOLS) ## what an operator meets, as data in tests/situations: each on a host of the simulated site
 	bash tests/run.sh situations
 
@@ -42,7 +48,7 @@ test: setup ## fast tests first, then the main job on the simulated site
 
 test-all: $(TOOLS) ## all tests: also every situation and every lane, those that emulate another machine last (takes long)
 	$(PYTHON) -m pytest -q -n 2
-	bash tests/run.sh e2e situations lanes slow
+	bash tests/run.sh e2e moves bundle situations lanes slow
 
 lint: setup ## ansible-lint (production), yamllint, ruff, mypy --strict: zero findings
 	.venv/bin/ruff check .
@@ -53,6 +59,9 @@ lint: setup ## ansible-lint (production), yamllint, ruff, mypy --strict: zero fi
 
 bench: setup ## second up, plan and check at 1, 10 and 40 hosts against the floor and pyinfra
 	$(PYTHON) -m tests.bench
+
+bench-distribute: setup ## one set of files to 1 to 16 hosts over shaped links, way by way; as root; needs nginx-light aria2 rsync python3-libtorrent
+	$(PYTHON) -m tests.bench.distribute --write
 
 clean: ## stop the lab and its engine, remove what was built
 	if [ -x $(PYTHON) ]; then $(PYTHON) -m tests.lab down --purge; fi

@@ -44,9 +44,14 @@ class Moving:
         words = size(self.last.done)
         if self.last.total:
             words += f" of {size(self.last.total)} ({100 * self.last.done // self.last.total} %)"
-        if self.rate > 0:
-            words += f" at {size(self.rate)}/s"
-        return f"{words}, {self.last.what}"
+        return f"{words}{_pace(self.rate, self.last.total - self.last.done)}, {self.last.what}"
+
+
+def _pace(rate: float, rest: int) -> str:
+    """Return the rate, and the time that the *rest* of the bytes takes at it, as the end of a sentence."""
+    if rate <= 0:
+        return ""
+    return f" at {size(rate)}/s" + (f", {duration(rest / rate)} left" if rest > 0 else "")
 
 
 @dataclass(slots=True)
@@ -126,6 +131,16 @@ class Board:
     def slow(self, seconds: float) -> list[str]:
         """Return the hosts whose present task has run for at least *seconds*."""
         return [host for host, line in self.lines.items() if line.running and self.clock() - line.since >= seconds]
+
+    def together(self) -> str:
+        """Return what all hosts are moving together, "" when fewer than two are known to."""
+        busy = [line for line in self.lines.values() if any(each.last.total for each in line.moving.values())]
+        if len(busy) <= 1:
+            return ""
+        moving = [each for line in busy for each in line.moving.values() if each.last.total]
+        done, total = sum(each.last.done for each in moving), sum(each.last.total for each in moving)
+        pace = _pace(sum(each.rate for each in moving), total - done)
+        return f"{len(busy)} hosts: {size(done)} of {size(total)} ({100 * done // total} %){pace}"
 
     def words(self, line: HostLine) -> str:
         """Return what a host is doing, for how long, and what it is moving."""

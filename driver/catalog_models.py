@@ -89,17 +89,79 @@ class Accelerator(Spec):
     visible_devices: VisibleDevices
     ray_resource: str
     image_suffix: str
+    soc_pattern: str = ""
 
     def chips_of(self, product: str) -> int:
         """Return how many chips a card of *product* has."""
         return self.products[product].chips_per_card or self.chips_per_card
 
 
-class ModelSource(Spec):
-    """A model's repository on one hub."""
+class HubSource(Spec):
+    """A model's repository on one hub; *revision* is a branch, a tag or a commit."""
 
     repo: str
     revision: str
+
+
+class GitSource(Spec):
+    """A model's git repository, with its big files in git-lfs."""
+
+    url: Url
+    revision: str
+
+    @property
+    def repo(self) -> str:
+        """Return the name that everything else calls the place by."""
+        return self.url
+
+
+class ObsSource(Spec):
+    """A model's folder in an object storage."""
+
+    bucket: Annotated[str, AfterValidator(Matching(r"[a-z0-9][a-z0-9.-]+", "the name of a bucket"))]
+    prefix: Annotated[str, AfterValidator(Matching(r"[^/\x00-\x1f][^\x00-\x1f]*", "a folder below the bucket"))]
+    revision: Literal[""] = ""
+
+    @property
+    def repo(self) -> str:
+        """Return the name that everything else calls the place by."""
+        return f"{self.bucket}/{self.prefix.strip('/')}"
+
+
+class HttpSource(Spec):
+    """A model's folder on a web server, with a manifest of its files."""
+
+    url: Url
+    revision: Literal[""] = ""
+
+    @property
+    def repo(self) -> str:
+        """Return the name that everything else calls the place by."""
+        return self.url
+
+
+class ModelSources(Spec):
+    """Where a model is to be had."""
+
+    modelscope: HubSource | None = None
+    huggingface: HubSource | None = None
+    openmind: HubSource | None = None
+    obs: ObsSource | None = None
+    git: GitSource | None = None
+    http: HttpSource | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Return the sources that have the model."""
+        return [name for name in type(self).model_fields if getattr(self, name) is not None]
+
+    def get(self, name: str) -> ModelSource | None:
+        """Return the source *name*, None when it does not have the model."""
+        found: ModelSource | None = getattr(self, name, None) if name in type(self).model_fields else None
+        return found
+
+
+ModelSource = HubSource | GitSource | ObsSource | HttpSource
 
 
 class Architecture(Spec):
@@ -124,7 +186,7 @@ class Model(Spec):
     bytes_per_parameter: Annotated[float, Field(gt=0)]
     cache_bytes: Positive = 2
     size_bytes: Natural
-    sources: dict[Literal["modelscope", "huggingface"], ModelSource]
+    sources: ModelSources
     architecture: Architecture
     arguments: dict[str, tuple[EngineArgument, ...]] = Field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""The command line: arguments in, exit code out. Verbs stand in cli_site.py, cli_hosts.py and cli_tools.py."""
+"""The command line: arguments in, exit code out. Verbs stand in the other cli_*.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from driver import cli_hosts, cli_site, cli_tools, streams
+from driver import cli_bundle, cli_hosts, cli_models, cli_site, cli_tools, streams
 from driver.cli_common import INVENTORY, VERBOSE
 from driver.errors import ProvisionError, UsageError
 
@@ -75,7 +75,7 @@ def cli() -> None:
     """
 
 
-for verb in (*cli_site.VERBS, *cli_hosts.VERBS, *cli_tools.VERBS):
+for verb in (*cli_site.VERBS, *cli_models.VERBS, *cli_hosts.VERBS, *cli_bundle.VERBS, *cli_tools.VERBS):
     cli.add_command(verb)
 
 

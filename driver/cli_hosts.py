@@ -1,4 +1,4 @@
-"""Verbs that talk to hosts: plan, up, check, status, rebuild, down."""
+"""Verbs that talk to hosts: plan, up, check, status, rebuild, down, prune."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def plan(limit: str | None, tags: str | None, as_json: bool) -> None:
     from driver.observe import observe
     from driver.scope import planned
 
-    fleet = fleets.load(site_name()).limited(limit, tags)
+    fleet = fleets.locked(site_name(), terminal().say).limited(limit, tags)
     warn(fleet.warnings)
     seen = observe(fleet)
     seen.require_all()
@@ -56,7 +56,7 @@ def up(as_json: bool, **given: Any) -> int:
 @LIMIT
 @TAGS
 @click.option("-k", "words", metavar="EXPRESSION", help="Only checks whose name fits, as in pytest -k.")
-@click.option("--deep", is_flag=True, help="Also ping between the ports of all cards; takes longer.")
+@click.option("--deep", is_flag=True, help="Also ping between all ports of the cards and hash the models; slow.")
 @JSON
 def check(as_json: bool, **given: Any) -> int:
     """Prove that the site is what its file says; independent of the roles. Exit code 6 when it is not."""
@@ -115,6 +115,34 @@ def down(as_json: bool, **given: Any) -> int:
     return _report(verb.down(site_name(), verb.Ending(**given), terminal()), as_json)
 
 
+@click.command(short_help="Remove old images of the site that nobody needs.")
+@on_site
+@LIMIT
+@click.option("--plan", "only_plan", is_flag=True, help="Only show what would be removed.")
+@YES
+@JSON
+def prune(limit: str | None, only_plan: bool, yes: bool, as_json: bool) -> int:
+    """Remove images of the site's own repositories that the site does not want any more and no container uses.
+
+    The plan is shown and asked about first. A stopped container needs its image, too; images of others stay.
+    """
+    from driver import fleet as fleets
+    from driver.images import prune as verb
+    from driver.observe import observe
+
+    if only_plan:
+        fleet = fleets.load(site_name()).limited(limit, verb.ROLE)
+        seen = observe(fleet)
+        seen.require_all()
+        found: verb.Plan | Record = verb.plan(fleet, seen)
+    else:
+        found = verb.prune(site_name(), limit, yes, terminal(), stdout_width())
+    if isinstance(found, verb.Plan):
+        answer("" if as_json else found.text(stdout_width()), found.as_json(), as_json)
+        return 0
+    return _report(found, as_json)
+
+
 def _report(record: Record, as_json: bool) -> int:
     """Write what a run did to stdout and why it failed to stderr; return its exit code."""
     from driver import report
@@ -131,4 +159,4 @@ def _report(record: Record, as_json: bool) -> int:
     return record.exit_code
 
 
-VERBS = (plan, up, check, status, rebuild, down)
+VERBS = (plan, up, check, status, rebuild, down, prune)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from driver.cli_bundle import offline_answer
 from driver.cli_common import JSON, answer, on_site, site_name, stdout_width, warn
 from driver.errors import SiteError
+
+if TYPE_CHECKING:
+    from driver.bundle.offline import Missing
 
 
 @click.command()
 @on_site
+@click.option(
+    "--offline", is_flag=True, help="Also say what is missing in the site's bundle, for a site without internet."
+)
+@click.option("--bundle", "folder", metavar="FOLDER", type=click.Path(path_type=Path), help="That bundle's folder.")
 @JSON
-def validate(as_json: bool) -> None:
+def validate(offline: bool, folder: Path | None, as_json: bool) -> None:
     """Check site.yml against the catalog; one line per fault."""
     from driver import resolve
 
@@ -30,7 +39,14 @@ def validate(as_json: bool) -> None:
     services = [service.name for service in site.services]
     text = f"site {site.name} is valid: hosts {', '.join(hosts)}; services {', '.join(services) or 'none'}"
     document = {"site": site.name, "valid": True, "hosts": hosts, "services": services, "warnings": list(site.warnings)}
+    missing: list[Missing] = []
+    if offline or folder:
+        missing, place = offline_answer(folder)
+        document |= {"offline": not missing, "bundle": place, "missing": [asdict(one) for one in missing]}
+        text += f"\n{place} has everything that it needs" if not missing else ""
     answer(text, document, as_json)
+    if missing:
+        raise SiteError(map(str, missing))
 
 
 @click.command()

@@ -6,13 +6,12 @@ import json
 import shlex
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from driver import commands_host as by_hand
 from driver import commands_left_out as left_out
+from driver import commands_models as models
 from driver.containers import DOCKER
 from driver.resolved import (
-    HostModel,
     HostService,
     RayMember,
     ResolvedHost,
@@ -21,7 +20,6 @@ from driver.resolved import (
 )
 from driver.site import AptSource
 
-_INSIDE: Final = "/model"
 _QUESTION: Final = "Who are you?"
 _TOKENS: Final = 64
 
@@ -38,7 +36,7 @@ def _host(site: ResolvedSite, host: ResolvedHost) -> list[str]:
     for image in host.images:
         lines += _image(image)
     for model in host.models:
-        lines += _model(model)
+        lines += models.model(model)
     for member in host.ray_members:
         lines += _ray(member)
     for service in host.services:
@@ -88,6 +86,8 @@ def _network(host: ResolvedHost) -> list[str]:
 
 
 def _image(image: ResolvedImage) -> list[str]:
+    if image.archive or image.build:
+        return _image_made(image)
     pull = f"docker pull --platform linux/{image.architecture}"
     ways = [
         f"{pull} {source}" if source == image.name else f"{pull} {source} && docker tag {source} {image.name}"
@@ -101,20 +101,23 @@ def _image(image: ResolvedImage) -> list[str]:
     ]
 
 
-def _model(model: HostModel) -> list[str]:
-    """Return the download of a model by the hub's own client, which the engine's image has."""
-    if model.source == "modelscope":  # the first variable is for newer clients, the second for older ones
-        hub = {"MODELSCOPE_ENDPOINT": model.endpoint, "MODELSCOPE_DOMAIN": urlsplit(model.endpoint).netloc}
-        fetch = ["modelscope", "download", "--model", model.repo, "--revision", model.revision, "--local_dir", _INSIDE]
-    else:
-        hub = {"HF_ENDPOINT": model.endpoint, "HF_HUB_DISABLE_XET": "1" if model.endpoint else ""}
-        fetch = ["hf", "download", model.repo, "--revision", model.revision, "--local-dir", _INSIDE]
-    variables = [word for name, value in hub.items() if value for word in ("--env", f"{name}={value}")]
-    mount = ["--mount", f"type=bind,source={model.path},target={_INSIDE}"]
+def _image_made(image: ResolvedImage) -> list[str]:
+    """Return how an image comes out of an archive, or out of a Dockerfile."""
+    if image.build:
+        label = f"--label {image.build['label']}={image.build['key']}"
+        return [
+            f"# container_image: built on this host, on {image.build['base']}",
+            f"docker build {label} -t {image.name} - <<'EOF'\n{image.build['dockerfile'].rstrip()}\nEOF",
+        ]
+    archive = image.archive
+    file = archive.get("path") or "image.tar"
+    url, thing = (shlex.quote(str(archive.get(key))) for key in ("url", "obs"))
+    fetch = {"url": f"curl -fL -o {file} {url}", "obs": f"obsutil cp {thing} {file} -vlength"}
     return [
-        f"# model_store: {model.name}, on every host of its services under the same path",
-        f"mkdir -p {model.path}",
-        _wrapped(["docker", "run", "--rm", "--network", "host", *mount, *variables], [model.image, *fetch]),
+        "# container_image: loaded from an archive; under another name than its own with docker tag",
+        *(line for key, line in fetch.items() if archive.get(key)),
+        f"echo '{archive['sha256']}  {file}' | sha256sum -c && docker load -i {file}",
+        f"docker image inspect {image.name} | grep {image.id or 'sha256'}",
     ]
 
 

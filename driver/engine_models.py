@@ -140,6 +140,7 @@ class Engine(Spec):
     listen: str
     shell: Words
     accelerators: Words
+    chip_suffixes: Words = ()
     endpoints: Endpoints
     ready_timeout_seconds: Positive
     stop: Stop

@@ -28,11 +28,15 @@ TEXT_LIMIT = 8000
 TAIL_LINES = 20
 NO_TRACEBACK = "(traceback unavailable)"
 MESSAGE_LINES = 5
+MOVES = ("fetched", "moved")  # keys of results of our modules that move files: lists of {name, notes, …}
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a run; `seconds` is the time since 1970, `took` the task's own time, both 0 when unknown."""
+    """One event of a run; `seconds` is the time since 1970, `took` the task's own time, both 0 when unknown.
+
+    `notes` say what went another way than it was meant to, and ended well all the same.
+    """
 
     kind: str
     seconds: float
@@ -46,11 +50,12 @@ class Event:
     message: str = ""
     details: str = ""
     log_tail: str = ""
+    notes: tuple[str, ...] = ()
     stats: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def line(self) -> str:
         """Return the event as one compact line of JSON; empty values are left out."""
-        known = {key: value for key, value in asdict(self).items() if value not in ("", 0.0, False, {})}
+        known = {key: value for key, value in asdict(self).items() if value not in ("", 0.0, False, {}, ())}
         return json.dumps(known, ensure_ascii=False)
 
 
@@ -107,6 +112,7 @@ def compact(raw: dict[str, Any]) -> Event | None:
         message=_clean(message),
         details=_clean(details),
         log_tail=_clean(_lines(result.get("log_tail"))) if bad else "",
+        notes=() if bad else tuple(_clean(note) for note in _notes(result)),
         stats=_stats(data) if kind == "playbook_on_stats" else {},
     )
 
@@ -137,6 +143,17 @@ def _why(result: dict[str, Any]) -> tuple[str, str]:
     streams = [_lines(result.get(name)) for name in ("stderr", "module_stderr", "exception", "stdout", "module_stdout")]
     details = next((text for text in streams if text.strip() and text != NO_TRACEBACK), "")
     return message, details
+
+
+def _notes(result: dict[str, Any]) -> list[str]:
+    """Return what hosts that move files had to do otherwise: who was passed by, and why; each once."""
+    notes = []
+    for one in [result, *(item for item in result.get("results") or [] if isinstance(item, dict))]:
+        lists = [found for found in map(one.get, MOVES) if isinstance(found, list)]
+        moves = [each for found in lists for each in found if isinstance(each, dict)]
+        notes += [str(note) for each in moves for note in each.get("notes") or []]
+        notes += [str(text) for text in one.get("warnings") or [] if moves]
+    return list(dict.fromkeys(notes))
 
 
 def _lines(value: Any) -> str:

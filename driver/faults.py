@@ -104,12 +104,17 @@ def fields_at(model: type[BaseModel], where: Location) -> dict[str | int, Any]:
     here: list[Any] = [model]
     for part in where:
         here = [inner for outer in here for inner in _step(outer, part)]
-    return {name: field for outer in here if _is_model(outer) for name, field in outer.model_fields.items()}
+    return {name: field for outer in here if _is_model(outer) for name, field in _fields(outer).items()}
+
+
+def _fields(model: type[BaseModel]) -> dict[str | int, Any]:
+    """Return the fields of *model* by the keys that a file has for them."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _step(annotation: Any, part: str | int) -> list[Any]:
     if _is_model(annotation):
-        field = annotation.model_fields.get(part)
+        field = _fields(annotation).get(part)
         return [] if field is None else _branches(field.annotation)
     arguments = [argument for argument in typing.get_args(annotation) if argument is not Ellipsis]
     return _branches(arguments[-1]) if arguments else []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -67,6 +67,7 @@ class Fleet:
     """The hosts of a site, and the one ssh configuration that reaches all of them.
 
     *mates* are the hosts that --limit left out though they share a Ray cluster with one that it kept, or with a mate.
+    *unlocked* are the models whose files site.lock does not have, though this machine can ask for them.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Fleet:
     mates: tuple[FleetHost, ...] = ()
     secrets: Secrets = field(default_factory=partial(Secrets, Path()))
     reboot_batches: tuple[int, ...] = (1, 10)
+    unlocked: tuple[str, ...] = ()
 
     @property
     def ssh_config(self) -> Path:
@@ -168,6 +170,17 @@ def load(name: str) -> Fleet:
     return _resolved(name, folder, memory)
 
 
+def locked(name: str, say: Callable[[str], None]) -> Fleet:
+    """Return the fleet of site *name*, as load() does, with site.lock completed before; *say* hears what that did."""
+    fleet = load(name)
+    if fleet.unlocked:
+        from driver.models import unlocked
+
+        if unlocked.complete(name, fleet.unlocked, say):
+            return load(name)
+    return fleet
+
+
 def _resolved(name: str, folder: Path, memory: Path) -> Fleet:
     from driver import render, resolve  # pydantic, YAML and Jinja cost more than a whole observation
 
@@ -187,6 +200,8 @@ def _resolved(name: str, folder: Path, memory: Path) -> Fleet:
     known["warnings"] = list(site.warnings)
     known["secrets"] = site.secrets
     known["vault"] = site.vault.model_dump() if site.vault else None
+    known["encrypt"] = site.moves.encrypt
+    known["unlocked"] = [model.name for model in site.models if model.listable and not model.files]
     known["reboot_batches"] = [site.npu.reboot.canary, site.npu.reboot.batch]
     draft = memory.with_suffix(".new")
     draft.write_text(json.dumps({"stamp": _stamp(folder), "site": known}), encoding="utf-8")
@@ -213,8 +228,9 @@ def _fleet(folder: Path, site: dict[str, Any]) -> Fleet:
         site["python"],
         hosts,
         warnings=tuple(site["warnings"]),
-        secrets=Secrets(folder, site["secrets"], site["vault"]),
+        secrets=Secrets(folder, site["secrets"], site["vault"], site["encrypt"]),
         reboot_batches=tuple(site["reboot_batches"]),
+        unlocked=tuple(site["unlocked"]),
     )
 
 
@@ -236,7 +252,7 @@ def _inputs(folder: Path) -> Iterator[Path]:
     yield from _files((folder / "rendered").rglob("*"))
     yield from _files(paths.TEMPLATES.rglob("*.j2"))
     yield from _files((paths.CATALOG).rglob("*.yml"))
-    yield from _files((paths.ROOT / "driver").glob("*.py"))
+    yield from _files((paths.ROOT / "driver").rglob("*.py"))
 
 
 def _files(found: Iterable[Path]) -> list[Path]:

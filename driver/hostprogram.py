@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
+from importlib import import_module, util
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from driver import paths
@@ -26,3 +29,20 @@ def build_program(wanted: dict[str, Any] | None, *, deep: bool = False) -> str:
 def _fixed_part() -> str:
     sources = {path.stem: path.read_text(encoding="utf-8") for path in sorted(SOURCES.glob("*.py"))}
     return f"{LOADER.read_text(encoding='utf-8')}\n\nSOURCES = json.loads({json.dumps(sources)!r})\n"
+
+
+def host_module(name: str, package: str = "state") -> ModuleType:
+    """Return the module *name* of a package of plugins/module_utils, to judge and to act here exactly as it does there.
+
+    It is loaded from the repository: it is no part of what is installed, and knows no fixed name.
+    """
+    known = f"provision_{package}"
+    if known not in sys.modules:
+        folder = SOURCES.parent / package
+        spec = util.spec_from_file_location(known, folder / "__init__.py", submodule_search_locations=[str(folder)])
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{folder}: not a package; expected plugins/module_utils/{package} of the repository")
+        made = util.module_from_spec(spec)
+        sys.modules[known] = made
+        spec.loader.exec_module(made)
+    return import_module(f"{known}.{name}")

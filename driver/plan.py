@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from driver import plan_moves
 from driver.cards import cards
 from driver.fleet import Fleet, FleetHost
 
@@ -44,7 +45,7 @@ class Plan:
 
     *guests* are hosts that --limit left out and that come along with their services. *batches* are the numbers of
     hosts that are rebooted together, the last one again and again; *cards* are hosts with what cards they have,
-    *remarks* hosts with what else is worth a word.
+    *remarks* hosts with what else is worth a word, *moves* lines that say where models come from.
     """
 
     site: str
@@ -57,6 +58,7 @@ class Plan:
     batches: tuple[int, ...] = ()
     cards: tuple[tuple[str, str], ...] = ()
     remarks: tuple[tuple[str, str], ...] = ()
+    moves: tuple[str, ...] = ()
 
     @property
     def roles(self) -> list[str]:
@@ -112,6 +114,7 @@ class Plan:
             "guests": list(self.guests),
             "stops": [{"host": host, "name": name} for host, name in self.stops()],
             "bytes": self.bytes,
+            "moves": list(self.moves),
             "minutes": self.minutes,
             "not_understood": [{"host": host, "text": text} for host, text in self.not_understood],
             "remarks": [{"host": host, "text": text} for host, text in self.remarks],
@@ -144,6 +147,7 @@ def build(fleet: Fleet, seen: Observation, seconds_of_role: Mapping[str, float])
         fleet.reboot_batches,
         tuple((host.name, text) for host in fleet.hosts for text in cards(host, seen.docs.get(host.name, {}))),
         tuple(_remarks(seen)),
+        tuple(plan_moves.lines(fleet, seen)),
     )
 
 

@@ -83,7 +83,7 @@ def summary(plan: Plan) -> list[str]:
         lines.append(f"stops meanwhile: {'; '.join(f'{name} on {_names(hosts)}' for name, hosts in stopped.items())}")
     if plan.bytes or _unknown(plan):
         lines.append(f"to move: {_moved(plan)}")
-    return lines
+    return [*lines, *(f"model {line}" for line in plan.moves)]
 
 
 def _batches(plan: Plan) -> str:

@@ -50,6 +50,8 @@ class Lines:
         ended = ENDS.get(event.kind)
         if ended == "ok" and event.changed:
             self._say(host, f"{step}: changed ({duration(event.took)})")
+            for note in event.notes:
+                self._say(host, note)
         elif ended in {"failed", "unreachable"} and not event.ignored:
             first = event.message.strip().splitlines()[:1]
             self._say(host, f"{step}: {ended}: {first[0] if first else ''}")
@@ -58,14 +60,21 @@ class Lines:
 
     def tick(self) -> None:
         """Write a sign of life for every host that has been silent for long."""
-        now = self._board.clock()
+        now, spoken = self._board.clock(), False
         for host, line in self._board.lines.items():
             if line.running and now - max(line.since, self._spoke.get(host, 0.0)) >= HEARTBEAT_SECONDS:
                 self._say(host, f"still {self._board.words(line)}")
+                spoken = True
+        together = self._board.together() if spoken else ""
+        if together:
+            self._write(together)
 
     def _say(self, host: str, text: str) -> None:
         self._spoke[host] = self._board.clock()
-        self._out.write(f"[{self._board.elapsed():6.1f} s] {host}: {text}\n")
+        self._write(f"{host}: {text}")
+
+    def _write(self, text: str) -> None:
+        self._out.write(f"[{self._board.elapsed():6.1f} s] {text}\n")
         self._out.flush()
 
 
@@ -98,11 +107,13 @@ class Drawn:
             yield
 
     def event(self, event: Event) -> None:
-        """Keep a failure on the screen for good; all else is in the table."""
+        """Keep failures and notes on the screen for good; all else is in the table."""
         if ENDS.get(event.kind) in {"failed", "unreachable"} and not event.ignored:
             first = (event.message.strip().splitlines() or [""])[0]
             step = f"{event.role}: {event.task}" if event.role else event.task
             self._live.console.print(f"{event.host}: {step}: {first}", style="red", markup=False, highlight=False)
+        for note in event.notes:
+            self._live.console.print(f"{event.host}: {note}", style="yellow", markup=False, highlight=False)
 
     def tick(self) -> None:
         """Draw the table as it stands."""
@@ -113,7 +124,8 @@ class Drawn:
         from rich.text import Text
 
         board = self._board
-        table = Table(box=None, pad_edge=False, expand=True, title=f"{duration(board.elapsed())}", title_justify="left")
+        title = "   ".join(filter(None, [duration(board.elapsed()), board.together()]))
+        table = Table(box=None, pad_edge=False, expand=True, title=title, title_justify="left")
         for name, ratio in (("host", 2), ("role", 3), ("now", 7), ("for", 2), ("moving", 6), ("done", 2)):
             table.add_column(name, ratio=ratio, overflow="ellipsis", no_wrap=True)
         for line in board.lines.values():

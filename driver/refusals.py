@@ -11,6 +11,8 @@ from driver.catalog import Catalog
 from driver.faults import Location, listed
 from driver.findings import Findings
 from driver.host_refusals import HostCheck
+from driver.image_refusals import ImageCheck
+from driver.model_refusals import ModelsCheck
 from driver.service_refusals import ServiceCheck
 from driver.site import Site, SiteHost
 
@@ -32,12 +34,24 @@ class Check:
         HostCheck(self.site, self.catalog, self.found, self.folder).run()
         self._hosts()
         npu_network.check(self.site.hosts, self.catalog.accelerators, self.found)
-        self._models()
+        ModelsCheck(self.site, self.catalog, self.found).run()
         self.found.unique("services", "name", [service.name for service in self.site.services])
         for index in range(len(self.site.services)):
             ServiceCheck(self.site, self.catalog, self.found, index).run()
+        ImageCheck(self.site, self._images(), self.found).run()
         self._ports()
         self._cards()
+
+    def _images(self) -> dict[str, str]:
+        """Return the image of every service whose names are known."""
+        kinds = {host.name: self.catalog.accelerators.get(host.accelerator.type) for host in self.site.hosts}
+        images = {}
+        for service in self.site.services:
+            engine, kind = self.catalog.engines.get(service.engine), kinds.get(service.hosts[0])
+            if engine is not None and kind is not None:
+                tag = engines.image_tag(service.version, kind, service.variant)
+                images[service.name] = f"{engine.repository}:{tag}"
+        return images
 
     def _hosts(self) -> None:
         self.found.unique("hosts", "name", [host.name for host in self.site.hosts])
@@ -66,20 +80,6 @@ class Check:
             found = f"{release.name}, which has no driver for {profile.package_family} ({host.name})"
             choice = [name for name, other in self.catalog.releases.items() if profile.package_family in other.families]
             self.found.refuse(("release",), found, f"one of {listed(choice)}", "choose another release")
-
-    def _models(self) -> None:
-        self.found.unique("models", "model", [model.model for model in self.site.models])
-        used = {service.model for service in self.site.services}
-        unknown = used - {placed.model for placed in self.site.models}  # reported there; it may be meant for this one
-        for index, placed in enumerate(self.site.models):
-            where: Location = ("models", index)
-            if not self.found.known((*where, "model"), placed.model, self.catalog.models, "a model of the catalog"):
-                continue
-            sources = self.catalog.models[placed.model].sources
-            self.found.known((*where, "source"), placed.source, sources, f"a source of {placed.model}")
-            if placed.model not in used and not unknown:
-                found, advice = f"{placed.model}, which no service uses", "remove it, or add the service"
-                self.found.refuse((*where, "model"), found, "a model of a service", advice)
 
     def _ports(self) -> None:
         """Refuse a port that two services want on one host: all containers share the host's network."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import shlex
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,7 @@ def environment(templates: Path = paths.TEMPLATES) -> Environment:
     )
     env.filters["yaml"] = as_yaml
     env.filters["ssh"] = as_ssh
+    env.filters["quote"] = shlex.quote
     return env
 
 
@@ -136,6 +138,9 @@ def wanted_document(host: ResolvedHost, variables: dict[str, Any]) -> dict[str, 
 
 
 def _looked_up(value: Any) -> bool:
+    """Return whether *value* is looked up, or a mapping of nothing else."""
+    if isinstance(value, dict):
+        return bool(value) and all(map(_looked_up, value.values()))
     return isinstance(value, str) and value.startswith(_MARKS)
 
 

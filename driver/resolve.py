@@ -5,40 +5,38 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from driver import catalog as catalogs
 from driver import docker_options, npu_network, paths, sitefile, vaults
 from driver import engine as engines
+from driver.bundled import applied as from_bundle
+from driver.bundled import sources as from_sources
 from driver.catalog import Catalog
 from driver.errors import SiteError
 from driver.faults import Fault
 from driver.findings import Findings
 from driver.packages import Shelf
 from driver.refusals import Check
-from driver.resolved import (
-    ROLES,
-    HostModel,
-    ResolvedHost,
-    ResolvedImage,
-    ResolvedModel,
-    ResolvedSite,
-)
+from driver.resolve_images import Images
+from driver.resolve_models import Models, users
+from driver.resolved import ROLES, HostModel, ResolvedHost, ResolvedImage, ResolvedSite
 from driver.resolved_parts import ResolvedConnection, ResolvedVault
 from driver.services import Placement
-from driver.site import AptSource, RegistryMirror, RpmSource, Site, SiteHost, SiteModel, SiteService
+from driver.site import AptSource, Lock, RpmSource, Site, SiteHost, SiteService
 from driver.site_host import Npu
 
-_OCI_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}  # the kernel's names and the image specification's
-_BRANCHES = ("master", "main")  # what the hubs call the branch that one gets without asking for a revision
 _EVERYWHERE = ("host_baseline", "docker_engine", "npu_driver", "npu_firmware", "ascend_docker_runtime")
 
 Source = TypeVar("Source", AptSource, RpmSource)
 
 
-def load(name_or_path: str | Path, *, catalog: Path = paths.CATALOG) -> ResolvedSite:
+def load(name_or_path: str | Path, *, catalog: Path = paths.CATALOG, bundled: bool = True) -> ResolvedSite:
     """Return the resolved site of *name_or_path*, a folder of inventories/ or a path.
+
+    With *bundled* everything comes from the bundle's server where the site names one, else from where a bundle gets it.
 
     Raises SiteError with all faults, one line each: file, path inside it, found, expected, what to do.
     """
@@ -47,21 +45,21 @@ def load(name_or_path: str | Path, *, catalog: Path = paths.CATALOG) -> Resolved
     file = folder / paths.SITE_FILE
     reading = sitefile.read_site(file)
     lock, faults_of_lock = sitefile.read_lock(folder)
-    examined = [_examined(site, known, file) for site in reading.sites]
+    examined = [_examined(site, known, file, bundled) for site in reading.sites]
     lines = [*map(str, _faults(reading, [found for _, found in examined])), *faults_of_lock]
     shelf = examined[0][0] if examined else None
     if lines or shelf is None:
         raise SiteError(lines)
-    return Resolver(shelf.site, known, folder, lock.images, shelf).site_as_a_whole()
+    return Resolver(shelf.site, known, folder, lock, shelf).site_as_a_whole()
 
 
-def _examined(site: Site, catalog: Catalog, file: Path) -> tuple[Shelf | None, Findings]:
+def _examined(site: Site, catalog: Catalog, file: Path, bundled: bool) -> tuple[Shelf | None, Findings]:
     """Return the packages of *site*, None when its release is unknown, and what is wrong with its meaning."""
     found = Findings(paths.shown(file))
     Check(site, catalog, found, file.parent).run()
     if site.release not in catalog.releases:
         return None, found
-    shelf = Shelf(site, catalog.releases[site.release], found)
+    shelf = Shelf(from_bundle(site, catalog) if bundled else from_sources(site), catalog.releases[site.release], found)
     _visit(shelf, catalog)
     return shelf, found
 
@@ -92,9 +90,11 @@ def _visit(shelf: Shelf, catalog: Catalog) -> None:
 class Resolver:
     """Turns a checked site into plain values; faults cannot happen any more."""
 
-    def __init__(self, site: Site, catalog: Catalog, folder: Path, digests: dict[str, str], shelf: Shelf) -> None:
+    def __init__(self, site: Site, catalog: Catalog, folder: Path, lock: Lock, shelf: Shelf) -> None:
         """Keep what everything is made from."""
-        self.site, self.catalog, self.folder, self.digests, self.shelf = site, catalog, folder, digests, shelf
+        self.site, self.catalog, self.folder, self.shelf = site, catalog, folder, shelf
+        self.images = Images(site, lock)
+        self.models = Models(site, catalog, lock, self.file)
         self.hosts = {host.name: host for host in site.hosts}
 
     def site_as_a_whole(self) -> ResolvedSite:
@@ -118,11 +118,18 @@ class Resolver:
             npu_tls=site.npu_tls or "",
             docker=docker_options.resolved(site, release, self.local),
             obsutil_endpoint=site.obsutil.endpoint or "",
+            bundle=site.bundle,
             secrets=vaults.references(site),
             vault=self.vault(),
             hosts=hosts,
             services=tuple(self.placement(service).resolved() for service in site.services),
-            models=tuple(self.model(model) for model in site.models),
+            models=tuple(self.models.resolved(model) for model in site.models),
+            moves=self.models.moves(),
+            tokens=self.models.tokens(),
+            registries=tuple(
+                {"host": login.host, "user": login.user, "secret": vaults.registry(number)}
+                for number, login in enumerate(site.registries)
+            ),
             images=tuple(images.values()),
             warnings=(*self.shelf.found.warnings, *self.unpinned()),
         )
@@ -130,22 +137,12 @@ class Resolver:
     def unpinned(self) -> list[str]:
         """Return a line for every image and every model that may be another one tomorrow under the same name."""
         lock = paths.shown(self.folder / paths.LOCK_FILE)
-        images = [self.placement(service).image for service in self.site.services]
         lines = [
             f"{lock}: images: no digest of {name}, so what hosts pull under this tag at different times may differ; "
-            f'write `images: {{"{name}": "sha256:…"}}` with the digest that `docker pull` prints'
-            for name in dict.fromkeys(images)
-            if name not in self.digests
+            f'`provision lock` writes the one that it has now, or write `images: {{"{name}": "sha256:…"}}` yourself'
+            for name in self.images.unpinned([self.placement(service) for service in self.site.services])
         ]
-        for index, placed in enumerate(self.site.models):
-            source = self.catalog.models[placed.model].sources[placed.source]
-            if source.revision in _BRANCHES:
-                lines.append(
-                    f"{self.shelf.found.file}: models.{index}.source: {source.revision} of {source.repo} is a branch, "
-                    f"which may move between two hosts; name a commit as sources.{placed.source}.revision of "
-                    f"{placed.model} in the catalog"
-                )
-        return lines
+        return [*lines, *self.models.unpinned(self.shelf.found.file)]
 
     def connection(self) -> ResolvedConnection:
         """Return the connection with absolute paths."""
@@ -200,9 +197,10 @@ class Resolver:
         answering = tuple(place.host_service() for place in used if place.head.name == host.name)
         obsutil = self.shelf.release.obsutil if self.site.obsutil.enabled else None
         static = self.shelf.release.docker.static if self.site.docker.source == "static" else None
+        images, models = self._images(host, used), self._models(host, used)
         present = {
-            "container_image": used,
-            "model_store": used,
+            "container_image": images,
+            "model_store": models,
             "ray_cluster": members,
             "inference_service": answering,
             "npu_network": host.npu_network is not None,
@@ -229,11 +227,30 @@ class Resolver:
             npu_network=npu_network.devices(host),
             boot_timeout_seconds=self.site.npu.reboot.timeout_seconds or family.boot_timeout_seconds,
             device_nodes=engines.device_nodes(profile, range(host.accelerator.count)),
-            images=tuple({place.image: self.image(place, host) for place in used}.values()),
-            models=tuple({place.service.model: self.host_model(place) for place in used}.values()),
+            images=images,
+            models=models,
             ray_members=members,
             services=answering,
         )
+
+    @cached_property
+    def places(self) -> list[Placement]:
+        """Return all services of the site with what their names stand for."""
+        return [self.placement(service) for service in self.site.services]
+
+    def _images(self, host: SiteHost, used: list[Placement]) -> tuple[ResolvedImage, ...]:
+        """Return the images of *host*: those of its services, and those that the site names it for."""
+        found = {one.name: one for place in used for one in self.images.on_host(place, host)}
+        for one in self.images.carried(host, self.places):
+            found.setdefault(one.name, one)
+        return tuple(found.values())
+
+    def _models(self, host: SiteHost, used: list[Placement]) -> tuple[HostModel, ...]:
+        """Return the models of *host*; a model that no service there uses comes with the image of another one."""
+        images = {place.placed.model: place.image for place in reversed(used)}
+        other = used[0].image if used else ""
+        chosen = [placed for placed in self.site.models if host.name in users(self.site, placed)]
+        return tuple(self.models.on_host(placed, images.get(placed.model, other)) for placed in chosen)
 
     def placement(self, service: SiteService) -> Placement:
         """Return *service* with what its names stand for."""
@@ -247,39 +264,4 @@ class Resolver:
             hosts=hosts,
             image_digest="",
         )
-        return replace(place, image_digest=self.digests.get(place.image, ""))
-
-    def image(self, place: Placement, host: SiteHost) -> ResolvedImage:
-        """Return the engine's image for *host*: from the site's mirrors in their order, then from upstream."""
-        registry, _, rest = place.image.partition("/")
-        mirrors = [
-            f"{mirror.prefix}/{rest}{mirror.tag_suffix}" if isinstance(mirror, RegistryMirror) else f"{mirror}/{rest}"
-            for mirror in self.site.mirrors.registries.get(registry, ())
-        ]
-        return ResolvedImage(
-            name=place.image,
-            digest=self.digests.get(place.image, ""),
-            sources=(*mirrors, place.image),
-            architecture=_OCI_ARCHITECTURE[host.arch],
-            size_bytes=place.engine.versions[place.service.version].size_bytes,
-        )
-
-    def model(self, placed: SiteModel) -> ResolvedModel:
-        """Return a model and the hosts that need it on their disks."""
-        entry = self.catalog.models[placed.model]
-        source = entry.sources[placed.source]
-        used = {name for service in self.site.services if service.model == placed.model for name in service.hosts}
-        return ResolvedModel(
-            name=placed.model,
-            path=placed.path,
-            source=placed.source,
-            repo=source.repo,
-            revision=source.revision,
-            endpoint=self.site.mirrors.hub.get(placed.source, ""),
-            size_bytes=entry.size_bytes,
-            hosts=tuple(host.name for host in self.site.hosts if host.name in used),
-        )
-
-    def host_model(self, place: Placement) -> HostModel:
-        """Return the model of *place* for a host that serves it; the engine's image has the hubs' clients."""
-        return HostModel(**self.model(place.placed).model_dump(exclude={"hosts"}), image=place.image)
+        return replace(place, image_digest=self.images.mark(place))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import ConfigDict, Field
 
 from driver.catalog_models import Accelerator, HostNeeds
 from driver.npu_network import NpuDevice
 from driver.resolved_parts import Resolved, ResolvedConnection, ResolvedDocker, ResolvedPackage, ResolvedVault
 from driver.site import AptSource, RpmSource, ServiceAccount
+from driver.site_bundle import Bundle
 from driver.site_host import Npu, System
+from driver.site_models import LockedFile, SourceName
 
 # Groups, roles, tags and plays, in the order in which they are played.
 ROLES: Final = (
@@ -27,40 +31,83 @@ ROLES: Final = (
 )
 
 
+class Member(Resolved):
+    """A host that passes files on, and gets them."""
+
+    host: str
+    address: str
+
+
 class ResolvedImage(Resolved):
-    """One container image: *sources* are tried in order, the result is tagged *name*; *digest* may be unknown ("")."""
+    """One container image: *sources* are tried in order, the result is tagged *name*.
+
+    *digest* and *id*, what it is called when it was loaded, may be unknown (""). One with an *archive* is loaded from
+    that: *fetch* is each, first, or the host that brings it, *members* pass it on. One with *build* is built there.
+    """
 
     name: str
     digest: str
+    id: str = ""
     sources: tuple[str, ...]
     architecture: str
     size_bytes: int
+    chip: dict[str, Any] = Field(default_factory=dict)
+    archive: dict[str, Any] = Field(default_factory=dict)
+    build: dict[str, Any] = Field(default_factory=dict)
+    fetch: str = "each"
+    members: tuple[Member, ...] = ()
 
 
-class ResolvedModel(Resolved):
-    """One model on disk; *endpoint* is the hub's address, "" for the client's own default."""
+class ModelOnDisk(Resolved):
+    """A model and how it comes to its hosts.
+
+    *endpoint* is the source's address, "" for the client's own default; *repo* is the source's own name for the model
+    (a hub's repository, an address, a folder), *origin* the address or folder that the site itself has named;
+    *fetch* is each, controller, or the host that asks the source; *files* are those of the lock, none when unknown.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, serialize_by_alias=True)
 
     name: str
     path: str
-    source: Literal["modelscope", "huggingface"]
+    source: SourceName
     repo: str
     revision: str
     endpoint: str
     size_bytes: int
+    fetch: str
+    shared: bool
+    origin: Annotated[str, Field(alias="from")] = ""
+    files: tuple[LockedFile, ...] = ()
+
+
+class ResolvedModel(ModelOnDisk):
+    """One model of the site and the hosts that need it; *requested* is what the catalog asks for."""
+
     hosts: tuple[str, ...]
+    requested: str
+    locked: bool
+
+    @property
+    def listable(self) -> bool:
+        """Return whether this machine can list the files: a folder of a host is that host's to list."""
+        return self.source != "path" or self.fetch == "controller"
 
 
-class HostModel(Resolved):
+class HostModel(ModelOnDisk):
     """A model as one host's role gets it; *image* is the image whose client fetches it."""
 
-    name: str
-    path: str
-    source: str
-    repo: str
-    revision: str
-    endpoint: str
     image: str
-    size_bytes: int
+
+
+class ResolvedMoves(Resolved):
+    """How hosts pass files on to each other; nobody but the members takes part."""
+
+    enabled: bool
+    port: int
+    rate_limit_mbit: int
+    encrypt: bool
+    members: tuple[Member, ...]
 
 
 class RayMember(Resolved):
@@ -175,7 +222,10 @@ class ResolvedService(Resolved):
 
 
 class ResolvedSite(Resolved):
-    """A whole site; the only input of everything downstream. *warnings* are worth saying and refuse nothing."""
+    """A whole site; the only input of everything downstream.
+
+    *warnings* are worth saying and refuse nothing; *tokens* are the sources that are asked with a token.
+    """
 
     name: str
     folder: Path
@@ -192,11 +242,15 @@ class ResolvedSite(Resolved):
     npu_tls: str
     docker: ResolvedDocker
     obsutil_endpoint: str
+    bundle: Bundle | None
     secrets: dict[str, dict[str, str]]
     vault: ResolvedVault | None
     hosts: tuple[ResolvedHost, ...]
     services: tuple[ResolvedService, ...]
     models: tuple[ResolvedModel, ...]
+    moves: ResolvedMoves
+    tokens: tuple[str, ...]
+    registries: tuple[dict[str, str], ...]
     images: tuple[ResolvedImage, ...]
     warnings: tuple[str, ...]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from driver.plan import Plan
 if TYPE_CHECKING:
     from driver.observe import Observation
 
+MODELS = "model_store"
+MOST_HOLDERS = 4  # a line of receivers takes its bytes from one; the others are there for when it dies
 REBOOTING = ("npu_driver", "npu_firmware")  # the reboot is played for these, and reboots whoever waits for one
 
 
@@ -21,14 +23,34 @@ def scope(fleet: Fleet, plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return hosts and tags of the run that makes *plan* true.
 
     A host that shares a Ray cluster with a drifting one belongs to it: its engine does not notice that a node was
-    lost before the next request. Both stay within *fleet*: what --limit and --tags left, and the guests of `planned`.
+    lost before the next request. So does one that has a model which a drifting one lacks: it passes it on. All stay
+    within *fleet*: what --limit and --tags left, and the guests of `planned`.
     """
     drifting = set(plan.drifting)
     clusters = {name for host in fleet.hosts if host.name in drifting for name in host.clusters()}
-    hosts = tuple(host.name for host in fleet.hosts if host.name in drifting or clusters & host.clusters())
+    chosen = drifting | set(_holders(fleet, plan))
+    hosts = tuple(host.name for host in fleet.hosts if host.name in chosen or clusters & host.clusters())
     # the serving plays look again after anything else was played, and do nothing where all is well
     tags = tuple(role for role in fleet.roles if role in plan.roles or role in SERVING)
     return hosts, tags
+
+
+def _holders(fleet: Fleet, plan: Plan) -> Iterator[str]:
+    """Yield hosts that have the models which others lack, a few for each: they serve, and nothing is done to them."""
+    lacking = {change.host for change in plan.changes if change.role == MODELS}
+    wanted = {host.name: _models(host) for host in fleet.hosts}
+    for model in {name for host in lacking for name in wanted.get(host, set())}:
+        holders = [host.name for host in fleet.hosts if model in wanted[host.name] and host.name not in lacking]
+        yield from holders[:MOST_HOLDERS]
+
+
+def _models(host: FleetHost) -> set[str]:
+    """Return the names of the models that *host* gets from other hosts, and gives to them."""
+    role = host.wanted.get(MODELS, {})
+    if not role.get("moves", {}).get("enabled"):
+        return set()
+    found = role.get("models", [])
+    return {model["name"] for model in found if model.get("fetch") != "each" and not model.get("shared")}
 
 
 def planned(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, StrictBool, StrictInt, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, StrictBool, StrictInt, Tag
 
+from driver.site_bundle import Bundle
 from driver.site_connection import AptSource, Connection, Mirrors, RegistryMirror, RpmSource, Vault
 from driver.site_docker import Docker, Obsutil
 from driver.site_host import Npu, NpuNetwork, ServiceAccount, SiteHost, System
+from driver.site_images import RegistryLogin, SiteImage
+from driver.site_models import Lock, Moves, SiteModel, Tokens
 from driver.site_values import (
     Count,
-    Digest,
-    HostPath,
     ModelName,
     MountPath,
     Name,
@@ -41,14 +42,6 @@ __all__ = [
     "SiteService",
     "Spec",
 ]
-
-
-class SiteModel(Spec):
-    """One model on the disks of the hosts whose services use it."""
-
-    model: Annotated[str, Field(description="a model of the catalog")]
-    path: HostPath
-    source: Literal["modelscope", "huggingface"] = "modelscope"
 
 
 class CardCount(Spec):
@@ -123,16 +116,10 @@ class Site(Spec):
     checksums: dict[str, Sha256] = Field(default_factory=dict)
     hosts: Annotated[tuple[SiteHost, ...], Field(min_length=1, description="a list of servers")]
     models: tuple[SiteModel, ...] = ()
+    moves: Moves = Moves()
+    tokens: Tokens = Tokens()
+    registries: tuple[RegistryLogin, ...] = ()
+    images: tuple[SiteImage, ...] = ()
+    bundle: Bundle | None = None
     services: tuple[SiteService, ...] = ()
     obsutil: Obsutil = Obsutil()
-
-
-class Lock(Spec):
-    """A site.lock: digests of images, written by whoever pushed them."""
-
-    images: dict[str, Digest] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _may_be_bare(cls, data: Any) -> Any:
-        return data if data is not None else {}

@@ -86,6 +86,6 @@ class Mirrors(Spec):
     packages: Url | None = None
     registries: dict[Registry, tuple[Mirror, ...]] = Field(default_factory=dict)
     insecure_registries: tuple[Registry, ...] = ()
-    hub: dict[Literal["modelscope", "huggingface"], Url] = Field(default_factory=dict)
+    hub: dict[Literal["modelscope", "huggingface", "openmind"], Url] = Field(default_factory=dict)
     apt: tuple[AptSource, ...] = ()
     rpm: tuple[RpmSource, ...] = ()

@@ -5,10 +5,20 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictInt,
+    Tag,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 
@@ -103,6 +113,17 @@ Endpoint = Annotated[
     str, AfterValidator(Matching(r"(https?://)?[A-Za-z0-9.-]+(:\d+)?", "a host, or an http or https address"))
 ]
 Count = Annotated[StrictInt, Field(ge=1, description="a number from 1")]
+
+
+def _hosts_kind(value: Any) -> str:
+    return "word" if isinstance(value, str) else "list"
+
+
+ALL = "all"
+HostNames = Annotated[
+    Annotated[Literal["all"], Tag("word")] | Annotated[tuple[Name, ...], Tag("list")],
+    Discriminator(_hosts_kind),
+]
 
 
 class Spec(BaseModel):

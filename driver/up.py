@@ -7,9 +7,10 @@ A run without drift ends after the observation, which has already looked at ever
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from driver import fleet as fleets
 from driver import host_python, lock, paths, planview, runs
@@ -22,9 +23,11 @@ from driver.scope import planned, scope
 from driver.terminal import Terminal
 
 if TYPE_CHECKING:
+    from driver.plan import Plan
     from driver.runner import RunResult
 
 PLAYBOOK = "site.yml"
+MODELS = "model_store"
 MOST_ROUNDS = 3
 INSTALLER_PATIENCE_SECONDS = 1800.0
 INSTALLER_LOOK_SECONDS = 10.0
@@ -46,7 +49,7 @@ def up(name: str, wish: Wish, terminal: Terminal) -> Record:
     folder = paths.site_dir(name)
     began = time.monotonic()
     with lock.held(folder, "up", terminal.say) as leash:
-        fleet = fleets.load(name).limited(wish.limit, wish.tags)
+        fleet = fleets.locked(name, terminal.say).limited(wish.limit, wish.tags)
         run = runs.start("up", fleet.name)
         run.stages.append(runs.Stage("render", round(time.monotonic() - began, 2)))
         record = Record(run, fleet, dry=wish.dry)
@@ -113,8 +116,11 @@ def _rounds(record: Record, wish: Wish, terminal: Terminal, leash: Path) -> None
             break
         hosts, tags = scope(record.fleet, todo)
         played |= set(tags)
-        with record.run.stage("act" if number == 1 else f"act ({number})"):
-            extra = {"reboot_batches": list(record.fleet.reboot_batches)}
+        with (
+            record.run.stage("act" if number == 1 else f"act ({number})"),
+            _origins(record, todo, wish, terminal) as own,
+        ):
+            extra = {"reboot_batches": list(record.fleet.reboot_batches), **own}
             request = Request(PLAYBOOK, leash, hosts, tags, check=wish.dry, extra_vars=extra)
             _keep(record, _play(record, request, terminal))
         if wish.dry:
@@ -127,6 +133,17 @@ def _rounds(record: Record, wish: Wish, terminal: Terminal, leash: Path) -> None
     if todo and todo.changes:
         lines = "\n".join(f"  {change.sentence()}" for change in todo.changes)
         raise TaskFailed(f"Ansible reported success, but this still differs from the site:\n{lines}")
+
+
+def _origins(
+    record: Record, todo: Plan, wish: Wish, terminal: Terminal
+) -> AbstractContextManager[dict[str, dict[str, Any]]]:
+    """Return the context of a run in which this machine serves the models that it fetches, as extra variables."""
+    if wish.dry or not any(change.role == MODELS for change in todo.changes):
+        return nullcontext({})
+    from driver.models.origin import serving
+
+    return serving(record.fleet, todo, terminal.say)
 
 
 def _play(record: Record, request: Request, terminal: Terminal) -> RunResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "PROVISION_SECRET_"  # of the variables that hold secrets during a run; the rendered files look them up
 BECOME: Final = "BECOME"
+MOVE: Final = "MOVE"  # what the members of one run's moves know each other by: made anew for every run
+_MOVING: Final = frozenset({"model_store", "container_image"})
+_ROLES: Final = {
+    "connection": "",
+    "tokens": "model_store",
+    "registries": "container_image",
+}  # who wants a secret, where its key is no role; "" is all
 PASSWORD_FILE: Final = "ANSIBLE_VAULT_PASSWORD_FILE"  # noqa: S105 - the name of Ansible's own variable
 
 
@@ -27,6 +35,8 @@ def places(site: Site) -> Iterator[tuple[Location, Secret]]:
     keys = ("access_key", "secret_key") if site.obsutil.enabled else ()
     found: dict[Location, Secret | None] = {("connection", "become_password"): site.connection.become_password}
     found |= {("obsutil", key): getattr(site.obsutil, key) for key in keys}
+    found |= {("tokens", name): getattr(site.tokens, name, None) for name in {placed.source for placed in site.models}}
+    found |= {("registries", at, "password"): login.password for at, login in enumerate(site.registries)}
     yield from ((where, reference) for where, reference in found.items() if reference is not None)
 
 
@@ -35,7 +45,7 @@ def references(site: Site) -> dict[str, dict[str, str]]:
     return {
         _name(where): {
             "key": ".".join(map(str, where)),
-            "role": "" if where[0] == "connection" else str(where[0]),
+            "role": _ROLES.get(str(where[0]), str(where[0])),
             "env": reference.env or "",
             "vault": reference.vault or "",
         }
@@ -44,7 +54,14 @@ def references(site: Site) -> dict[str, dict[str, str]]:
 
 
 def _name(where: Location) -> str:
+    if where[0] == "registries":
+        return registry(int(where[1]))
     return BECOME if where[0] == "connection" else "_".join(map(str, where)).upper()
+
+
+def registry(number: int) -> str:
+    """Return the name that runs know the password of the registry *number* of the site by."""
+    return f"REGISTRY_{number}"
 
 
 @dataclass(slots=True, eq=False)
@@ -54,19 +71,37 @@ class Secrets:
     folder: Path
     wanted: dict[str, dict[str, str]] = field(default_factory=dict)
     vault: dict[str, str] | None = None
+    encrypt: bool = False
     _found: dict[str, str] = field(default_factory=dict, repr=False)
+    _moves: dict[str, str] = field(default_factory=dict, repr=False)
     _opened: dict[str, Any] | None = field(default=None, repr=False)
 
     def become(self) -> str | None:
         """Return the password of sudo; None where the hosts ask for none."""
-        return self._value(BECOME) if BECOME in self.wanted else None
+        return self.value(BECOME) if BECOME in self.wanted else None
 
     def environment(self, roles: Iterable[str]) -> dict[str, str]:
         """Return the variables that a run of *roles* looks its secrets up in; raises SiteError when one is missing."""
         chosen = {"", *roles}
-        return {f"{PREFIX}{name}": self._value(name) for name, where in self.wanted.items() if where["role"] in chosen}
+        found = {f"{PREFIX}{name}": self.value(name) for name, where in self.wanted.items() if where["role"] in chosen}
+        return found | {f"{PREFIX}{name}": value for name, value in self.moves(chosen).items()}
 
-    def _value(self, name: str) -> str:
+    def moves(self, roles: Iterable[str]) -> dict[str, str]:
+        """Return what the members of this run's moves know each other by, {} when *roles* move nothing."""
+        if not _MOVING & set(roles):
+            return {}
+        if MOVE not in self._moves:
+            self._moves[MOVE] = secrets.token_hex(32)
+            if self.encrypt:
+                from driver.certificate import make
+
+                self._moves[f"{MOVE}_CERTIFICATE"], self._moves[f"{MOVE}_KEY"] = make()
+            for part in (self._moves[MOVE], *self._moves.get(f"{MOVE}_KEY", "").splitlines()[1:-1]):
+                scrub.hide(part)
+        return self._moves
+
+    def value(self, name: str) -> str:
+        """Return the secret *name*; raises SiteError when it is not where the site says."""
         if name not in self._found:
             where = self.wanted[name]
             value = self._from_environment(where) if where["env"] else self._from_vault(where)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The tests that need the simulated site: run.sh [e2e] [situations] [lanes] [slow]. Hosts are bare before; nothing is left
-# running after, unless the site was up already: then it stays up, with bare hosts.
+# The tests that need the simulated site: run.sh [e2e] [moves] [bundle] [situations] [lanes] [slow]. Hosts are bare before;
+# nothing is left running after, unless the site was up already: then it stays up, with bare hosts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=.venv/bin/python
@@ -23,8 +23,17 @@ for suite in "$@"; do
   case $suite in
     e2e)
       "$python" -m tests.lab up --hosts "$hosts"
-      "$python" -m pytest -v -x tests/e2e --junitxml="$results/e2e.xml" || status=1
+      "$python" -m pytest -v -x tests/e2e/test_main_job.py --junitxml="$results/e2e.xml" || status=1
       .venv/bin/provision --inventory lab down --yes # what is served there would slow down what follows
+      ;;
+    moves)
+      "$python" -m tests.lab up --hosts 4
+      "$python" -m pytest -v tests/e2e/test_moves.py --junitxml="$results/moves.xml" || status=1
+      "$python" -m tests.lab up --hosts "$hosts"
+      ;;
+    bundle)
+      "$python" -m tests.lab up --hosts "$hosts" --lanes "${LANES:-debian12}"
+      "$python" -m pytest -v tests/e2e/test_bundle.py --junitxml="$results/bundle.xml" || status=1
       ;;
     situations)
       "$python" -m tests.lab up --hosts "$hosts" --lanes "$lanes"
@@ -43,7 +52,7 @@ for suite in "$@"; do
       files+=("$results/slow.xml")
       ;;
     *)
-      echo "run.sh: found $suite; expected e2e, situations, lanes or slow" >&2
+      echo "run.sh: found $suite; expected e2e, moves, bundle, situations, lanes or slow" >&2
       exit 2
       ;;
   esac

@@ -73,6 +73,7 @@ def write_site(layout: Layout, name: str, nodes: list[Node]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     pattern = site["hosts"][0]
     site["site"] = f"bench-{name}"
+    site["images"], site["models"] = [], [model for model in site["models"] if "hosts" not in model]
     site["hosts"] = [{**pattern, "name": node.name, "address": str(node.address)} for node in nodes]
     service = {key: value for key, value in site["services"][0].items() if key != "distributed"}
     site["services"] = [

@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.lab.site import engine
+from tests.lab.site.layout import default_layout
+
 ROOT = Path(__file__).resolve().parents[2]
 RENDERED = ROOT / "inventories/lab/rendered"
 SSH = ("ssh", "-F", str(RENDERED / "ssh_config"), "-o", "BatchMode=yes")
@@ -51,6 +54,22 @@ def on(host: str, command: str, *, check: bool = True) -> str:
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0 or not check, f"{host}: {command}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+def inside(machine: str, command: str) -> str:
+    """Run a shell line as root inside of a *machine* of the lab, past SSH: the service host has none."""
+    found = engine.find(default_layout())
+    assert found is not None, "no container engine answers: run `provision lab up` first"
+    done = subprocess.run(
+        ["docker", "--host", found.url, "exec", "-i", f"provision-lab-{machine}", "sh", "-c", command],
+        capture_output=True,
+        text=True,
+        timeout=2 * MINUTE,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, f"{machine}: {command}: {done.stdout}{done.stderr}"
     return done.stdout.strip()
 
 

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-from .site import HOSTS, MINUTE, ROOT, UNITS, answer, good, on, provision, wanted, witnesses
+from tests.lab.serving import archive
+
+from .site import HOSTS, MINUTE, ROOT, UNITS, answer, good, inside, on, provision, wanted, witnesses
 
 ROLES = [
     "host_baseline",
@@ -196,9 +198,14 @@ def test_09_status_and_report_tell_the_same() -> None:
     assert f"{run.name}/report.html" in good(provision("report"))
 
 
-def test_10_rebuild_ends_with_a_served_token() -> None:
+def test_10_rebuild_ends_with_a_served_token_and_large_files_leave_their_sources_once() -> None:
+    log, line = "/var/log/nginx/mirror.log", f'"GET /{archive.FILE} '
+    before = inside("services", f"cat {log}").count(line)
     output = good(provision("rebuild", "--yes", timeout=25 * MINUTE))
     assert "tiny test model" in output
+    assert inside("services", f"cat {log}").count(line) - before == 1
+    ids = {on(host, f"docker image inspect --format '{{{{.Id}}}}' {archive.NAME}") for host in HOSTS}
+    assert len(ids) == 1
     assert answer("plan")["drift"] is False
 
 
@@ -208,7 +215,7 @@ def test_11_a_purge_takes_services_containers_images_and_models_away() -> None:
     left = {
         "docker ps -aq": "",
         "docker images -q": "",
-        "ls -d /data/models/tiny-qwen2 /usr/local/Ascend /var/lib/provision /var/cache/provision 2>/dev/null": "",
+        "ls -d /data/models/*-qwen2 /usr/local/Ascend /var/lib/provision /var/cache/provision 2>/dev/null": "",
         "ls /etc/systemd/system | grep -i -e provision -e ascend": "",
         "systemctl list-units --all --no-legend 'provision-*'": "",
         "grep -i -e ascend -e 10.77 /etc/docker/daemon.json": "",

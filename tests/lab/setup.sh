@@ -7,7 +7,8 @@ cd "$(dirname "$0")/../.."
 # command -> Debian package that brings it
 declare -A needs=(
   [dockerd]=docker.io [debootstrap]=debootstrap [iptables]=iptables [ssh]=openssh-client [ssh-keygen]=openssh-client
-  [gpg]=gnupg [dpkg-deb]=dpkg [git]=git [ip]=iproute2 [openssl]=openssl [python3.11]=python3.11
+  [gpg]=gnupg [dpkg-deb]=dpkg [git]=git [git-lfs]=git-lfs [ip]=iproute2 [openssl]=openssl [python3.11]=python3.11
+  [docker-registry]=docker-registry [skopeo]=skopeo [zstd]=zstd
 )
 if [ "${1:-}" = lanes ]; then
   needs+=(
@@ -43,6 +44,7 @@ fi
 python=$(command -v python3.11)
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 .venv/bin/python -m pip install -qq --disable-pip-version-check -r tests/requirements.txt
+.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r requirements-fetch.txt
 .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable . 2>/dev/null \
   || .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --editable .
 touch .venv/.ready

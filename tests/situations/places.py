@@ -88,8 +88,10 @@ def lab() -> tuple[Layout, engine.Engine]:
 
 @lru_cache(maxsize=1)
 def lab_site() -> dict[str, Any]:
-    """Return the lab's own site file, with absolute paths."""
-    return absolute(yaml.safe_load(SITE.read_text(encoding="utf-8")), SITE.parent)
+    """Return the lab's own site file, with absolute paths and without what nobody serves."""
+    document = absolute(yaml.safe_load(SITE.read_text(encoding="utf-8")), SITE.parent)
+    used = {service["model"] for service in document["services"]}
+    return {**document, "models": [model for model in document["models"] if model["model"] in used], "images": []}
 
 
 def node_place(node: Node) -> Place:

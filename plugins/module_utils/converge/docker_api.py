@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterable, Iterator, Optional
 from urllib.parse import urlencode
 
 from .errors import RefusedError
@@ -50,9 +51,41 @@ class DockerApi:
         answer = self._send("POST", url, query)
         self._check(answer.status, url, answer.read())
 
-    def stream(self, url: str, query: Dict[str, str]) -> Iterator[Dict[str, Any]]:
-        """Yield every JSON line of the answer to POST *url*. Raises RefusedError, also when it falls silent."""
-        answer = self._send("POST", url, query)
+    def delete(self, url: str, query: Dict[str, str]) -> None:
+        """Send DELETE *url*; what has gone already is no fault. Raises RefusedError."""
+        answer = self._send("DELETE", url, query)
+        body = answer.read()
+        if answer.status != NOT_FOUND:
+            self._check(answer.status, url, body)
+
+    def stream(
+        self, url: str, query: Dict[str, str], headers: Optional[Dict[str, str]] = None, silence: float = 0.0
+    ) -> Iterator[Dict[str, Any]]:
+        """Yield every JSON line of the answer to POST *url*. Raises RefusedError, also after *silence* seconds of it.
+
+        Whoever stops asking for lines ends the connection, and with it what the engine does.
+        """
+        patient = DockerApi(self.path, silence or self.timeout)
+        yield from self._events(url, patient._send("POST", url, query, headers))
+
+    def send(
+        self, url: str, query: Dict[str, str], body: Iterable[bytes], headers: Dict[str, str]
+    ) -> Iterator[Dict[str, Any]]:
+        """Yield every JSON line of the answer to POST *url* with *body*, which may be long. Raises RefusedError.
+
+        An engine that refuses ends the connection in the middle of the body, and its answer says why.
+        """
+        connection = _UnixConnection(self.path, self.timeout)
+        target = url + ("?" + urlencode(query) if query else "")
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request("POST", target, body, headers, encode_chunked=True)
+            answer = connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            raise RefusedError(f"Docker Engine ended the connection of {url}: {error}") from error
+        yield from self._events(url, answer)
+
+    def _events(self, url: str, answer: http.client.HTTPResponse) -> Iterator[Dict[str, Any]]:
         if answer.status >= ERRORS_FROM:
             self._check(answer.status, url, answer.read())
         try:
@@ -62,10 +95,12 @@ class DockerApi:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise RefusedError(f"Docker Engine ended its answer to {url}: {error}") from error
 
-    def _send(self, method: str, url: str, query: Dict[str, str]) -> http.client.HTTPResponse:
+    def _send(
+        self, method: str, url: str, query: Dict[str, str], headers: Optional[Dict[str, str]] = None
+    ) -> http.client.HTTPResponse:
         connection = _UnixConnection(self.path, self.timeout)
         try:
-            connection.request(method, url + ("?" + urlencode(query) if query else ""))
+            connection.request(method, url + ("?" + urlencode(query) if query else ""), headers=headers or {})
             return connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             raise RefusedError(

@@ -44,7 +44,7 @@ def fetch(url: str, dest: str, sha256: str, opener: Opener, progress: Progress) 
     moved = 0
     while True:
         continued = os.path.exists(part) and os.path.getsize(part) > 0
-        moved += _fill(url, part, opener, progress)
+        moved += fill(url, part, opener, progress)
         found = sha256_of(part)
         if found == sha256 or not sha256:
             os.chmod(part, 0o600)
@@ -59,7 +59,7 @@ def fetch(url: str, dest: str, sha256: str, opener: Opener, progress: Progress) 
             )
 
 
-def _fill(url: str, part: str, opener: Opener, progress: Progress) -> int:
+def fill(url: str, part: str, opener: Opener, progress: Progress) -> int:
     """Append to *part* until the server has no more; return the bytes received. Raises RefusedError in the end."""
     moved = 0
     fault = ""
@@ -80,8 +80,8 @@ def _fill(url: str, part: str, opener: Opener, progress: Progress) -> int:
         if not fault:
             return moved
     raise RefusedError(
-        f"{url}: {fault} ({ATTEMPTS} attempts), expected the whole file. It is the package of the release at the "
-        f"site's mirror; look whether the address answers from this host, then run again: what has arrived is kept."
+        f"{url}: {fault} ({ATTEMPTS} attempts), expected the whole file. Look whether the address (the site's "
+        f"mirror, or upstream) answers from this host, then run again: what has arrived is kept."
     )
 
 

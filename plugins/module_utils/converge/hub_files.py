@@ -1,17 +1,23 @@
-"""What a model hub says about the files of one revision: path, size and checksum, for ModelScope and Hugging Face."""
+"""What a hub says about the files of one revision: path, size, checksum; ModelScope, Hugging Face and openMind."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
-from urllib.parse import quote
+from typing import Any, Callable, Dict, List, Set
+from urllib.parse import quote, urlencode
 
 from .errors import RefusedError
 
 # What a client asks when the site names no mirror.
-UPSTREAM = {"modelscope": "https://www.modelscope.cn", "huggingface": "https://huggingface.co"}
+UPSTREAM = {
+    "modelscope": "https://www.modelscope.cn",
+    "huggingface": "https://huggingface.co",
+    "openmind": "https://modelers.cn",
+}
+MOST_FOLDERS = 1000
 
 # Takes a URL, returns the parsed JSON answer.
 GetJson = Callable[[str], Any]
+# {path, size, sha256, git_sha1}; a size of -1 and "" are not known.
 HubFile = Dict[str, Any]
 
 
@@ -21,9 +27,8 @@ def listing(model: Dict[str, Any], get_json: GetJson) -> List[HubFile]:
     Raises RefusedError when the hub does not know the model.
     """
     endpoint = (model["endpoint"] or UPSTREAM[model["source"]]).rstrip("/")
-    if model["source"] == "modelscope":
-        return _modelscope(endpoint, model["repo"], model["revision"], get_json)
-    return _huggingface(endpoint, model["repo"], model["revision"], get_json)
+    ask = {"modelscope": _modelscope, "huggingface": _huggingface, "openmind": _openmind}[model["source"]]
+    return ask(endpoint, model["repo"], model["revision"], get_json)
 
 
 def _modelscope(endpoint: str, repo: str, revision: str, get_json: GetJson) -> List[HubFile]:
@@ -51,12 +56,28 @@ def _huggingface(endpoint: str, repo: str, revision: str, get_json: GetJson) -> 
             lfs = entry.get("lfs") or {}
             sha256 = lfs.get("oid") or ""
             size = int(lfs.get("size") or entry["size"])
-            files.append(
-                {
-                    "path": entry["path"],
-                    "size": size,
-                    "sha256": sha256,
-                    "git_sha1": "" if sha256 else entry.get("oid") or "",
-                }
-            )
+            git_sha1 = "" if sha256 else entry.get("oid") or ""
+            files.append({"path": entry["path"], "size": size, "sha256": sha256, "git_sha1": git_sha1})
+    return files
+
+
+def _openmind(endpoint: str, repo: str, revision: str, get_json: GetJson) -> List[HubFile]:
+    """List folder by folder; the etag of a file is its sha256 in the large file store, else git's id."""
+    files: List[HubFile] = []
+    folders: List[str] = [""]
+    seen: Set[str] = set()
+    while folders and len(seen) < MOST_FOLDERS:
+        folder = folders.pop(0)
+        seen.add(folder)
+        url = f"{endpoint}/api/v1/file/{quote(repo)}?{urlencode({'path': folder, 'ref': revision})}"
+        tree = ((get_json(url) or {}).get("data") or {}).get("tree")
+        if not tree:
+            raise RefusedError(f"{url}: no list of files, expected the files of the model that the catalog names")
+        for entry in tree:
+            if entry.get("type") == "file":
+                etag, large = entry.get("etag") or "", bool(entry.get("is_lfs"))
+                sums = {"sha256": etag if large else "", "git_sha1": "" if large else etag}
+                files.append({"path": entry["path"], "size": int(entry["size"]), **sums})
+            elif entry.get("path") and entry["path"] not in seen:
+                folders.append(entry["path"])
     return files

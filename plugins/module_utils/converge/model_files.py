@@ -7,13 +7,16 @@ import json
 import os
 import shutil
 import time
-from typing import Any, Collection, Dict, List, Tuple
+from typing import Any, Collection, Dict, List, Optional, Sequence, Tuple
 
 from .download import CHUNK, sha256_of
 from .hub_files import HubFile
 from .progress import Progress
 
 MANIFEST = ".provision-manifest.json"
+# Folder of what has arrived and is not verified, and in it the list of what is.
+PARTS = ".provision-parts"
+VERIFIED = "verified.jsonl"
 # What clients leave behind when they are interrupted.
 LEFTOVER_FOLDERS = ("._____temp",)
 LEFTOVER_ENDINGS = (".incomplete", ".lock")
@@ -56,12 +59,25 @@ def with_recorded_sums(folder: str, model: Dict[str, Any], files: List[HubFile])
     return filled
 
 
-def is_complete(folder: str, model: Dict[str, Any]) -> bool:
-    """Return whether the manifest is of this *model* and every file still has the size that was compared."""
+def is_complete(folder: str, model: Dict[str, Any], files: Sequence[HubFile] = ()) -> bool:
+    """Return whether the manifest is of this *model* and every file still has the size that was compared.
+
+    *files* are what the source or site.lock says: a manifest that says otherwise is of other content.
+    """
     manifest = read_manifest(folder)
+    if not manifest or not all(
+        _size(os.path.join(folder, entry["path"])) == entry["size"] for entry in manifest["files"]
+    ):
+        return False
     if any(manifest.get(key) != model[key] for key in ("repo", "revision", "source")):
         return False
-    return all(_size(os.path.join(folder, entry["path"])) == entry["size"] for entry in manifest["files"])
+    sums = {entry["path"]: (entry["size"], entry["sha256"]) for entry in manifest["files"]}
+    return all(_fits(entry, sums.get(entry["path"])) for entry in files)
+
+
+def _fits(entry: HubFile, known: Optional[Tuple[int, str]]) -> bool:
+    """Return whether what the manifest has of a file is what its source says."""
+    return known is not None and entry["size"] in {-1, known[0]} and entry["sha256"] in {"", known[1]}
 
 
 def inside(folder: str, relative: str) -> str:
@@ -78,23 +94,24 @@ def compare(
     A file that the last manifest knows and nobody has written since is not read again unless it is one of *suspects*:
     hashing half a terabyte to mend one shard would take longer than to fetch it.
     """
-    known = _unchanged_since_manifest(folder)
+    known = {**unchanged_since_manifest(folder), **read_verified(folder)}
     for name in suspects:
         known.pop(name, None)
     good: List[Dict[str, Any]] = []
     bad: List[Dict[str, str]] = []
-    progress.total_bytes = sum(entry["size"] for entry in files)
+    progress.total_bytes = sum(max(0, entry["size"]) for entry in files)
     done = 0
     for entry in files:
         path = inside(folder, entry["path"])
         progress.update(done, f"verify {entry['path']}")
         size = _size(path) if path else -1
-        if size != entry["size"]:
+        if size < 0 or entry["size"] not in {-1, size}:
             found = "missing" if size < 0 else f"{size} bytes"
-            bad.append({"file": entry["path"], "reason": f"{found}, expected {entry['size']} bytes"})
+            expected = f", expected {entry['size']} bytes" if entry["size"] >= 0 else ""
+            bad.append({"file": entry["path"], "reason": found + expected})
             continue
         sha256 = known.get(entry["path"]) or sha256_of(path)
-        reason = _content_fault(path, sha256, entry)
+        reason = content_fault(path, sha256, entry)
         if reason:
             bad.append({"file": entry["path"], "reason": reason})
         else:
@@ -103,7 +120,8 @@ def compare(
     return good, bad
 
 
-def _content_fault(path: str, sha256: str, entry: HubFile) -> str:
+def content_fault(path: str, sha256: str, entry: HubFile) -> str:
+    """Return how the content of *path*, whose sha256 is known, differs from what its source says; "" it does not."""
     if entry["sha256"] and sha256 != entry["sha256"]:
         return f"sha256 {sha256}, expected {entry['sha256']}"
     if entry["git_sha1"] and git_sha1(path) != entry["git_sha1"]:
@@ -120,7 +138,7 @@ def git_sha1(path: str) -> str:
     return digest.hexdigest()
 
 
-def _unchanged_since_manifest(folder: str) -> Dict[str, str]:
+def unchanged_since_manifest(folder: str) -> Dict[str, str]:
     """Return path to sha256 of the files that have the manifest's size and are not younger than it."""
     manifest = read_manifest(folder)
     if not manifest:
@@ -132,6 +150,30 @@ def _unchanged_since_manifest(folder: str) -> Dict[str, str]:
         if path and _size(path) == entry["size"] and os.stat(path).st_mtime_ns <= written:
             known[entry["path"]] = entry["sha256"]
     return known
+
+
+def read_verified(folder: str) -> Dict[str, str]:
+    """Return path to sha256 of what a download that is not done yet has verified and nobody has written since."""
+    try:
+        with open(os.path.join(folder, PARTS, VERIFIED), encoding="utf-8") as source:
+            rows = [json.loads(line) for line in source]
+    except (OSError, ValueError):
+        return {}
+    known = {}
+    for name, sha256, size, written in rows:
+        path = inside(folder, name)
+        if path and _size(path) == size and os.stat(path).st_mtime_ns == written:
+            known[name] = sha256
+    return known
+
+
+def note_verified(folder: str, entries: Sequence[Dict[str, Any]]) -> None:
+    """Remember that *entries* {path, size, sha256} were compared: a run that goes on need not read them again."""
+    os.makedirs(os.path.join(folder, PARTS), mode=0o755, exist_ok=True)
+    with open(os.path.join(folder, PARTS, VERIFIED), "a", encoding="utf-8") as target:
+        for entry in entries:
+            written = os.stat(os.path.join(folder, entry["path"])).st_mtime_ns
+            target.write(json.dumps([entry["path"], entry["sha256"], entry["size"], written]) + "\n")
 
 
 def _size(path: str) -> int:

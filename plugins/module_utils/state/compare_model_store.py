@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def compare(wanted: Wanted, facts: Facts) -> list[Item]:
-    """Return one item per model that is absent, broken or of another revision."""
+    """Return one item per model that is absent, broken or of other content."""
     items = []
     for model in wanted["models"]:
         found = facts["models"].get(model["path"])
@@ -30,13 +30,35 @@ def _fault(model: Facts, found: Facts | None) -> tuple[str | None, str, int] | N
         return "not understood", "%s could not be read" % model["path"], whole
     if not found["present"] or not found["files"]:
         return None, "%s does not exist or is empty" % model["path"], whole
-    origin = [(key, found[key], model[key]) for key in ("repo", "revision") if found[key] not in {None, model[key]}]
-    if origin:
-        seen = "%s@%s" % (found["repo"], found["revision"])
-        return seen, "%s was downloaded as %s" % (model["path"], seen), whole
+    other = _other_content(model, found, whole)
+    if other is not None:
+        return other
     if found["bad"]:
         texts = ["%s: %s" % (entry["file"], entry["reason"]) for entry in found["bad"]]
         known = sum(entry["bytes"] for entry in found["bad"])
         rest = max(whole - found["bytes"], 0)
         return "bad files: %d of %d" % (len(texts), found["files"]), listing(texts, 3), max(known, rest)
     return None
+
+
+def _other_content(model: Facts, found: Facts, whole: int) -> tuple[str | None, str, int] | None:
+    """Return in what the manifest is of another model or revision; only its content counts where site.lock lists it.
+
+    What a person put there has no manifest, and is taken for what it is called.
+    """
+    seen = "%s@%s" % (found["repo"], found["revision"])
+    if found["repo"] is None:
+        return None
+    if model.get("files"):
+        lacks = found["lacks"]
+        if not lacks["files"]:
+            return None
+        reason = "%d of %d files in %s are not those of site.lock" % (
+            lacks["files"],
+            len(model["files"]),
+            model["path"],
+        )
+        return seen, reason, lacks["bytes"]
+    if all(found[key] in {None, model[key]} for key in ("repo", "revision")):
+        return None
+    return seen, "%s was downloaded as %s" % (model["path"], seen), whole

@@ -9,6 +9,7 @@ import re
 import stat
 
 from . import files, http
+from .images import recorded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def daemon_runs(proc: str = "/proc", pid_file: str = "/run/docker.pid") -> bool:
 
 def _ask(path: str, names: list[str]) -> Facts:
     info = _get(path, "/info")
-    images = [image(entry) for entry in _get(path, "/images/json")]
+    loaded = recorded()
+    images = [dict(image(entry), loaded=loaded.get(entry.get("Id", ""), {})) for entry in _get(path, "/images/json")]
     by_tag = {tag: found for found in images for tag in found["tags"]}
     for name in names:
         if name in by_tag:
@@ -109,13 +111,17 @@ def engine(info: Facts) -> Facts:
 
 
 def image(entry: Facts) -> Facts:
-    """Return {id, tags, digests, architecture} of one entry of GET /images/json, which does not tell the last."""
-    digests = sorted({text.split("@", 1)[1] for text in entry.get("RepoDigests") or [] if "@" in text})
+    """Return {id, tags, digests, architecture, …} of one entry of GET /images/json, which does not tell the last."""
+    references = [text for text in entry.get("RepoDigests") or [] if not text.startswith("<none>")]
+    digests = sorted({text.split("@", 1)[1] for text in references if "@" in text})
+    labels = (entry.get("Labels") or {}).items()
     tags = [tag for tag in entry.get("RepoTags") or [] if tag != "<none>:<none>"]
     return {
         "id": entry.get("Id", ""),
         "tags": tags,
         "digests": [digest for digest in digests if digest != "<none>"],
+        "references": references,
+        "labels": {key: text for key, text in labels if key.startswith("provision.")},
         "architecture": None,
         "size": int(entry.get("Size") or 0),
     }
@@ -130,6 +136,7 @@ def container(entry: Facts, detail: Facts) -> Facts:
         "id": entry.get("Id", ""),
         "name": ((entry.get("Names") or ["/"])[0]).lstrip("/"),
         "image": entry.get("Image", ""),
+        "image_id": entry.get("ImageID", ""),
         "state": entry.get("State", ""),
         "status": entry.get("Status", ""),
         "pid": (detail.get("State") or {}).get("Pid") or 0,

@@ -22,27 +22,31 @@ INDEX = "model.safetensors.index.json"
 WEIGHTS_ENDINGS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 LEFTOVER_ENDINGS = (".incomplete", ".part")
 LEFTOVER_FOLDER = "._____temp"
+PARTS = ".provision-parts"
+"""Our own folder of what has arrived and is not verified."""
 TOKENIZERS = (("tokenizer.json",), ("tokenizer.model",), ("vocab.json", "merges.txt"), ("tiktoken.model",))
 HASH_CHUNK = 1 << 22
 
 
-def observe(path: str, deep: bool = False) -> Facts:
-    """Return {present, complete, bad [{file, reason, bytes}], files, bytes, repo, revision, source, verified}.
+def observe(path: str, deep: bool = False, wanted: list[Facts] | None = None) -> Facts:
+    """Return {present, complete, bad [{file, reason, bytes}], files, bytes, repo, revision, source, verified, lacks}.
 
-    bytes of a bad file is how long it should be, 0 when unknown. *deep* hashes what the manifest lists.
+    bytes of a bad file is how long it should be, 0 when unknown. *deep* hashes what the manifest lists. lacks says what
+    of the *wanted* files ({path, size, sha256}, as site.lock has them) the manifest does not vouch for: {files, bytes}.
     """
     found: Facts = {
         "present": os.path.isdir(path), "complete": False, "bad": [], "files": 0, "bytes": 0,
-        "repo": None, "revision": None, "source": None, "verified": False,
+        "repo": None, "revision": None, "source": None, "verified": False, "lacks": _lacks(wanted or [], {}),
     }  # fmt: skip
     if not found["present"]:
         return found
     there = _walk(path)
     manifest, written = _manifest(path)
-    begun = there.pop(LOCK, None) is not None
+    begun = there.pop(LOCK, None) is not None or os.path.isdir(os.path.join(path, PARTS))
     there.pop(MANIFEST, None)
     found.update(files=len(there), bytes=sum(size for size, _ in there.values()))
     found.update({key: manifest.get(key) for key in ("repo", "revision", "source")}, verified=bool(manifest))
+    found["lacks"] = _lacks(wanted or [], manifest)
     known, bad = _compare(path, there, manifest, written, deep)
     bad += leftovers(there)
     bad += _shards(path, there, known)
@@ -50,6 +54,8 @@ def observe(path: str, deep: bool = False) -> Facts:
         bad += _expected(there)
         # our own download takes the lock first and writes the manifest last; files that a person put here have neither
         bad += [_fault(MANIFEST, "missing: a download was begun and not finished")] if begun else []
+    elif os.path.isdir(os.path.join(path, PARTS)):
+        bad.append(_fault(PARTS, "left by a download that was interrupted"))
     bad += _documents(path, there, known)
     bad += _rewritten(path, there, manifest) if manifest else []
     first: dict[str, Facts] = {}
@@ -60,6 +66,20 @@ def observe(path: str, deep: bool = False) -> Facts:
     return found
 
 
+def _lacks(wanted: list[Facts], manifest: Facts) -> Facts:
+    """Return how many of the *wanted* files, and of their bytes, the manifest has not under whatever name."""
+    listed = {entry["path"]: entry for entry in manifest.get("files", [])}
+    sums = {entry.get("sha256") for entry in listed.values()}
+    found: Facts = {"files": 0, "bytes": 0}
+    for entry in wanted:
+        known = listed.get(entry["path"])
+        sha256 = entry.get("sha256")
+        if known is None or known["size"] != entry["size"] or (sha256 and known.get("sha256") != sha256):
+            found["files"] += 1
+            found["bytes"] += 0 if sha256 and sha256 in sums else entry["size"]
+    return found
+
+
 def _fault(name: str, reason: str, size: int = 0) -> Facts:
     return {"file": name, "reason": reason, "bytes": size}
 
@@ -67,7 +87,8 @@ def _fault(name: str, reason: str, size: int = 0) -> Facts:
 def _walk(path: str) -> dict[str, tuple[int, float]]:
     """Return size and time of the last change of every file below *path*, by its relative name."""
     there: dict[str, tuple[int, float]] = {}
-    for folder, _, names in os.walk(path):
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if name != PARTS]
         for name in names:
             place = os.path.join(folder, name)
             try:

@@ -146,7 +146,9 @@ def _plain(wanted: Wanted, notes: Notes) -> Facts:
 
 def _models(wanted: Wanted, notes: Notes, deep: bool) -> Facts:
     return {
-        model["path"]: notes.guard("model " + model["path"], None, models.observe, model["path"], deep)
+        model["path"]: notes.guard(
+            "model " + model["path"], None, models.observe, model["path"], deep, model.get("files")
+        )
         for model in wanted.get("model_store", {}).get("models", [])
     }
 

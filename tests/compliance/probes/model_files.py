@@ -1,11 +1,17 @@
-"""Runs on a host: is every file of a model's index there, and is every safetensors file as long as its header says?"""
+"""Runs on a host: is a model whole, and has it the files that somebody lists? Arguments: folder, list, deep or "".
 
+Every file of the index has to be there, every safetensors file as long as its header says; what was fetched is in a
+manifest, and each entry of it has to be there with its size. With deep the files of the list are read and hashed.
+"""
+
+import hashlib
 import json
 import struct
 import sys
 from pathlib import Path
 
 INDEX = "model.safetensors.index.json"
+MANIFEST = ".provision-manifest.json"
 
 
 def fault(path):
@@ -33,7 +39,32 @@ def shards(folder):
     return sorted(path.name for path in folder.glob("*.safetensors"))
 
 
-def look(folder):
+def manifest(folder):
+    try:
+        return json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def sha256(path):
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 22), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def unlike(folder, entry, deep):
+    path = folder / entry["path"]
+    size = path.stat().st_size if path.is_file() else None
+    if size != entry["size"]:
+        return "missing" if size is None else f"expected {entry['size']} bytes, found {size}"
+    if deep and entry.get("sha256") and sha256(path) != entry["sha256"]:
+        return f"its sha256 is not {entry['sha256']}"
+    return None
+
+
+def look(folder, listed, deep):
     bad = {}
     names = []
     try:
@@ -43,7 +74,14 @@ def look(folder):
     if not (folder / "config.json").exists():
         bad["config.json"] = "missing"
     bad.update({name: why for name in names for why in [fault(folder / name)] if why})
-    return {"shards": len(names), "bad": bad}
+    known = manifest(folder)
+    entries = {entry["path"]: entry for entry in [*known.get("files", []), *listed]}
+    bad.update({name: why for name, entry in entries.items() for why in [unlike(folder, entry, deep)] if why})
+    sums = {entry["path"]: entry.get("sha256") for entry in known.get("files", [])}
+    other = [entry["path"] for entry in listed if entry.get("sha256") not in (None, "", sums.get(entry["path"]))]
+    begun = [path.name for path in folder.glob("*") if path.name == ".provision-parts" or path.name.endswith(".part")]
+    origin = [known.get("repo"), known.get("revision")] if known else None
+    return {"shards": len(names), "bad": bad, "origin": origin, "other": other, "begun": begun}
 
 
-sys.stdout.write(json.dumps(look(Path(sys.argv[1]))) + "\n")
+sys.stdout.write(json.dumps(look(Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3] == "deep")) + "\n")

@@ -1,7 +1,8 @@
 """A model hub that the real `hf` and `modelscope` clients take for theirs: read only, standard library only.
 
 Serves every folder `ROOT/<owner>/<name>` as a model repository with one commit, whose id is made from the content.
-Hugging Face calls its branch `main` and ModelScope `master`; both names, and the id itself, work on both.
+Hugging Face calls its branch `main` and ModelScope `master`; both names, and the id itself, work on both. The client of
+openMind is answered, too (it speaks TLS only: --certificate), and plain GET below /files/ serves the same folders.
 Longer than our other modules because it is one file on purpose: the service host gets it by copying that.
 """
 
@@ -10,6 +11,8 @@ import hashlib
 import json
 import logging
 import re
+import ssl
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +20,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
+
+if __package__:
+    from tests.lab.serving.faults import Faults
+else:
+    sys.path.insert(0, str(Path(__file__).parent))  # on the service host the two lie side by side
+    from faults import Faults
 
 LOG = logging.getLogger("hub")
 BRANCHES = ("main", "master")
@@ -105,7 +114,8 @@ class HubHandler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server_version = "lab-hub"
-    store: Store  # set by make_server
+    store: Store  # these two are set by make_server
+    faults: Faults
 
     def do_GET(self) -> None:
         self._answer()
@@ -117,10 +127,21 @@ class HubHandler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self._answer()
 
+    def do_PUT(self) -> None:
+        self._answer()
+
+    do_DELETE = do_PUT  # noqa: N815 - a name of the standard library
+
     def log_message(self, format: str, *args: object) -> None:
         LOG.info("%s %s", self.client_address[0], format % args)
 
     def _answer(self) -> None:
+        if self.faults.controlled(self):
+            return
+        status = self.faults.refusal(self.headers.get("Authorization", "") + self.headers.get("Cookie", ""))
+        if status:
+            self.send_json({"Code": status, "Message": "refused", "error": "refused", "Success": False}, status)
+            return
         parts = urlsplit(self.path)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         for pattern, action in ROUTES:
@@ -161,7 +182,7 @@ class HubHandler(BaseHTTPRequestHandler):
     def send_entry(self, repository: Repository, path: str) -> None:
         """Send one file, or the range of it that was asked for."""
         entry = repository.entries.get(path)
-        if entry is None:
+        if entry is None or self.faults.is_missing(path):
             self._refuse("EntryNotFound", f"model {repository.name} has no file {path}")
             return
         span = _range(self.headers.get("Range"), entry.size)
@@ -177,15 +198,11 @@ class HubHandler(BaseHTTPRequestHandler):
         else:
             self.send_head(HTTPStatus.OK, headers)
         if self.command != "HEAD":
-            self._copy(entry.source, start, end)
+            self._copy(entry, start, end)
 
-    def _copy(self, source: Path, start: int, end: int) -> None:
+    def _copy(self, entry: Entry, start: int, end: int) -> None:
         try:
-            with source.open("rb") as content:
-                content.seek(start)
-                while start < end and (block := content.read(min(CHUNK, end - start))):
-                    self.wfile.write(block)
-                    start += len(block)
+            self.faults.copy(self, entry.source, start, end, entry.path)
         except ConnectionError:  # the client went away in the middle, as one does that is killed
             self.close_connection = True
 
@@ -240,6 +257,12 @@ def hf_file(handler: HubHandler, _: dict[str, str], name: str, revision: str, pa
         handler.send_entry(repository, path)
 
 
+def plain_file(handler: HubHandler, _: dict[str, str], name: str, path: str) -> None:
+    """Answer `GET` and `HEAD /files/ID/PATH`, as any web server does with a folder."""
+    if repository := handler.find(name, "main"):
+        handler.send_entry(repository, path)
+
+
 def ms_info(handler: HubHandler, _: dict[str, str], name: str) -> None:
     """Answer `GET /api/v1/models/ID`."""
     if handler.find(name, "master"):
@@ -281,6 +304,37 @@ def ms_nothing(handler: HubHandler, _: dict[str, str]) -> None:
     _send_data(handler, {})
 
 
+def om_tree(handler: HubHandler, query: dict[str, str], name: str) -> None:
+    """Answer openMind's `GET /api/v1/file/ID?path=&ref=`: one folder, not what lies deeper."""
+    if repository := handler.find(name, query.get("ref") or "main"):
+        files, folders = _listing(repository, query.get("path", "").strip("/"), "")
+        commit = {"commit_sha": repository.commit, "message": "first", "created": DATE[:19] + "Z"}
+        trees = [{"type": "dir", "path": path, "commit": commit} for path in folders]
+        blobs = [
+            {
+                "type": "file",
+                "path": one.path,
+                "size": one.size,
+                "etag": one.etag,
+                "is_lfs": one.large,
+                "commit": commit,
+            }
+            for one in files
+        ]
+        handler.send_json({"data": {"tree": trees + blobs, "last_commit": {"commit": commit}}})
+
+
+def om_about(handler: HubHandler, query: dict[str, str], name: str) -> None:
+    """Answer openMind's `GET /api/v1/file/ID/info?ref=&path=`."""
+    if repository := handler.find(name, query.get("ref") or "main"):
+        entry = repository.entries.get(query.get("path", ""))
+        if entry is None or handler.faults.is_missing(entry.path):
+            handler.send_json({"code": "branch_or_path_not_found", "msg": "not found"}, HTTPStatus.NOT_FOUND)
+            return
+        about = {"branch_last_commit": repository.commit, "etag": entry.etag, "size": entry.size, "url": ""}
+        handler.send_json({"data": about})
+
+
 def _send_data(handler: HubHandler, data: object) -> None:
     handler.send_json({"Code": 200, "Data": data, "Message": "", "RequestId": "lab", "Success": True})
 
@@ -311,14 +365,27 @@ ROUTES: tuple[tuple[str, Callable[..., None]], ...] = (
     (rf"/api/models/{MODEL}/tree/(?P<revision>[^/]+)(?:/(?P<root>.+))?", hf_tree),
     (rf"/api/models/{MODEL}/revision/(?P<revision>[^/]+)", hf_info),
     (rf"/api/models/{MODEL}", hf_info),
+    (rf"/api/v1/file/{MODEL}", om_tree),
+    (rf"/api/v1/file/{MODEL}/info", om_about),
+    (rf"/api/v1/file/{MODEL}/(?P<revision>[^/]+)/media/(?P<path>.+)", hf_file),
+    (rf"/files/{MODEL}/(?P<path>.+)", plain_file),
     (rf"/{MODEL}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", hf_file),
 )
 
 
-def make_server(root: Path, address: str, port: int) -> ThreadingHTTPServer:
-    """Return the server, bound and not yet running; port 0 lets the system choose."""
-    handler = type("BoundHubHandler", (HubHandler,), {"store": Store(root)})
-    return ThreadingHTTPServer((address, port), handler)
+def make_server(
+    root: Path, address: str, port: int, certificate: Path | None = None, key: Path | None = None
+) -> ThreadingHTTPServer:
+    """Return the server, bound and not yet running; port 0 lets the system choose. Its switches are `faults`."""
+    faults = Faults()
+    handler = type("BoundHubHandler", (HubHandler,), {"store": Store(root), "faults": faults})
+    server = ThreadingHTTPServer((address, port), handler)
+    server.faults = faults  # type: ignore[attr-defined]
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    return server
 
 
 def main() -> None:
@@ -327,10 +394,12 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--address", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=8080)
-    arguments = parser.parse_args()
+    parser.add_argument("--certificate", type=Path)
+    parser.add_argument("--key", type=Path)
+    given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    with make_server(arguments.root, arguments.address, arguments.port) as server:
-        LOG.info("serving %s on %s:%d", arguments.root, *server.server_address)
+    with make_server(given.root, given.address, given.port, given.certificate, given.key) as server:
+        LOG.info("serving %s on %s:%d", given.root, *server.server_address)
         server.serve_forever()
 
 

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
-import shutil
+import sys
 import time
 from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
@@ -19,6 +19,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+if __package__:
+    from tests.lab.serving.faults import Faults
+else:
+    sys.path.insert(0, str(Path(__file__).parent))  # on the service host the two lie side by side
+    from faults import Faults
 
 SKEW_SECONDS = 900
 META = ".meta"
@@ -36,8 +42,8 @@ class RefusedError(Exception):
 
 def signed(secret: str, method: str, headers: dict[str, str], resource: str) -> str:
     """Return the signature that a request has to carry; *headers* with small names."""
-    own = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers) if name.startswith("x-obs-"))
-    date = "" if "x-obs-date" in headers else headers.get("date", "")
+    own = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers) if name.startswith(("x-obs-", "x-amz-")))
+    date = "" if headers.keys() & {"x-obs-date", "x-amz-date"} else headers.get("date", "")
     text = f"{method}\n{headers.get('content-md5', '')}\n{headers.get('content-type', '')}\n{date}\n{own}{resource}"
     return base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()).decode()
 
@@ -145,8 +151,16 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815  # names of the standard library
 
     def _handle(self) -> None:
+        if self.server.faults.controlled(self):
+            return
         try:
+            status = self.server.faults.refusal(self.headers.get("Authorization", ""))
+            if status:
+                raise RefusedError(status, "AccessDenied", "refused")
             bucket, _, key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
+            if self.command == "HEAD" and urlsplit(self.path).query == "apiversion":
+                self._answer(200, b"", {"x-obs-api": "3.0"})  # a client that asks it signs as checked below, then
+                return
             self._check(bucket, key)
             query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
             if self.command in ("GET", "HEAD") and key:
@@ -176,10 +190,14 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value.strip() for name, value in self.headers.items()}
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
         access, _, signature = credentials.partition(":")
-        if scheme != "OBS" or not signature:
+        if (
+            scheme not in ("OBS", "AWS") or not signature
+        ):  # at a bare address, Huawei's Python client writes the older word
             raise RefusedError(403, "AccessDenied", "Access Denied")
         try:
-            sent = parsedate_to_datetime(headers.get("x-obs-date") or headers.get("date", "")).timestamp()
+            sent = parsedate_to_datetime(
+                headers.get("x-obs-date") or headers.get("x-amz-date") or headers.get("date", "")
+            ).timestamp()
         except (TypeError, ValueError):
             raise RefusedError(403, "AccessDenied", "a valid date header is required") from None
         if abs(time.time() - sent) > SKEW_SECONDS:
@@ -190,21 +208,26 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError(
                 403, "InvalidAccessKeyId", "The access key Id you provided does not exist in our records"
             )
-        resource = f"/{bucket}/{quote(key)}" if bucket else "/"
-        if not hmac.compare_digest(signature, signed(self.server.secret, self.command, headers, resource)):
+        # of a bucket itself, clients sign the path with a slash at its end or without one
+        resources = ["/"] if not bucket else [f"/{bucket}/{quote(key)}"] + ([] if key else [f"/{bucket}"])
+        right = [signed(self.server.secret, self.command, headers, resource) for resource in resources]
+        if not any(hmac.compare_digest(signature, one) for one in right):
             raise RefusedError(
                 403, "SignatureDoesNotMatch", "The request signature does not match; check your secret access key"
             )
 
     def _object(self, bucket: str, key: str) -> None:
         path = self.server.buckets.known(bucket, key)
+        if self.server.faults.is_missing(key):
+            raise RefusedError(404, "NoSuchKey", f"The specified key {key} does not exist")
         meta = self.server.buckets.meta(bucket, key)
         size = path.stat().st_size
-        first = self._first(size)
-        self.send_response(206 if first else 200)
-        self.send_header("Content-Length", str(size - first))
-        if first:
-            self.send_header("Content-Range", f"bytes {first}-{size - 1}/{size}")
+        first, last = self._span(size)
+        whole = "Range" not in self.headers
+        self.send_response(200 if whole else 206)
+        self.send_header("Content-Length", str(last - first))
+        if not whole:
+            self.send_header("Content-Range", f"bytes {first}-{last - 1}/{size}")
         self.send_header("Last-Modified", formatdate(path.stat().st_mtime, usegmt=True))
         self.send_header("ETag", f'"{meta["etag"]}"')
         for name, value in meta.items():
@@ -212,19 +235,16 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
-            with path.open("rb") as file:
-                file.seek(first)
-                shutil.copyfileobj(file, self.wfile, 1 << 20)
+            self.server.faults.copy(self, path, first, last, key)
 
-    def _first(self, size: int) -> int:
-        """Return where the answer begins: `Range: bytes=N-` is the only form that is known."""
-        wanted = self.headers.get("Range", "")
-        start = wanted.removeprefix("bytes=").removesuffix("-")
-        if not wanted or not start.isdigit():
-            return 0
-        if int(start) >= size:
+    def _span(self, size: int) -> tuple[int, int]:
+        """Return where the answer begins and ends: `Range: bytes=N-` and `bytes=N-M` are the forms that are known."""
+        first, _, last = self.headers.get("Range", "").removeprefix("bytes=").partition("-")
+        if not first.isdigit():
+            return 0, size
+        if int(first) >= size:
             raise RefusedError(416, "InvalidRange", "The requested range cannot be satisfied")
-        return int(start)
+        return int(first), min(int(last) + 1, size) if last.isdigit() else size
 
     def _change(self, bucket: str, key: str) -> None:
         buckets = self.server.buckets
@@ -254,8 +274,10 @@ class Handler(BaseHTTPRequestHandler):
         while rest and (block := self.rfile.read(min(rest, 1 << 20))):
             rest -= len(block)
 
-    def _answer(self, status: int, body: bytes) -> None:
+    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status, HTTPStatus(status).phrase)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "application/xml")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -271,6 +293,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], root: Path, access: str, secret: str) -> None:
         super().__init__(address, Handler)
         self.buckets, self.access, self.secret = Buckets(root), access, secret
+        self.faults = Faults()
 
 
 def main() -> None:

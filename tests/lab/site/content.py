@@ -10,17 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab import serving, vendor
-from tests.lab.serving import hub, obs
+from tests.lab.serving import archive, faults, hub, many, obs
 from tests.lab.serving.packages import BuildError
 from tests.lab.serving.registry import RegistryError
 from tests.lab.site import aptrepo, headers, images, lanes, roots, rpmrepo, vm
 from tests.lab.site.archive import Downloader
 from tests.lab.site.errors import LabError
 from tests.lab.site.lanes import System, host_system
-from tests.lab.site.layout import ASSETS, MOST_HOSTS, REGISTRY, SERVICES_ADDRESS, SUITE, Host, Layout, Node
+from tests.lab.site.layout import ASSETS, MOST_HOSTS, REGISTRY, REPOSITORY, SERVICES_ADDRESS, SUITE, Host, Layout, Node
 from tests.lab.site.progress import Progress
 from tests.lab.vendor import docker_repository, docker_static, signing
 
+SITE = REPOSITORY / "inventories/lab/site.yml"
 _KEY_LOCK = threading.Lock()
 
 
@@ -41,6 +42,26 @@ def model(layout: Layout) -> Path:
     """Build the model into the folder of the hub, unless it is there; return its folder."""
     layout.hub.mkdir(parents=True, exist_ok=True)
     return serving.build_model(layout.hub)
+
+
+def wide_model(layout: Layout) -> Path:
+    """Build the model of many shards into the folder of the hub, unless it is there; return its folder."""
+    layout.hub.mkdir(parents=True, exist_ok=True)
+    return many.build(layout.hub, layout.cache / "wide-model.stamp")
+
+
+def image_archive(layout: Layout) -> str:
+    """Write the archive of a large image into the mirror, unless it is there; return its sha256.
+
+    Raises:
+        LabError: it is not the one that the lab's site file expects.
+    """
+    size, sha256 = archive.build(layout.packages / archive.FILE)
+    if sha256 not in SITE.read_text(encoding="utf-8"):
+        raise LabError(
+            f"{SITE}: images: the archive {archive.FILE} has {size} bytes and sha256 {sha256}; write them there"
+        )
+    return sha256
 
 
 def engine_image(layout: Layout, progress: Progress) -> str:
@@ -119,7 +140,7 @@ def programs(layout: Layout) -> bool:
     names = [f"{SERVICES_ADDRESS} services", *(f"{host.address} {host.name}" for host in hosts)]
     (layout.programs / "hosts").write_text("\n".join(names) + "\n", encoding="ascii")
     changed = False
-    for program in (Path(hub.__file__), Path(obs.__file__)):
+    for program in (Path(hub.__file__), Path(obs.__file__), Path(faults.__file__)):
         target = layout.programs / program.name
         if not target.exists() or target.read_bytes() != program.read_bytes():
             shutil.copyfile(program, target)

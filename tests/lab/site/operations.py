@@ -179,9 +179,11 @@ def _build(layout: Layout, found: Engine, nodes: list[Node], wanted: list[Lane],
     repository = steps.start("apt repository", lambda _: content.repository(layout, downloader, host_system()), base)
     vendor = steps.start("packages of the vendor", lambda: content.vendor_packages(layout))
     model = steps.start("model", lambda: content.model(layout))
+    wide = steps.start("model of many shards", lambda: content.wide_model(layout))
+    large = steps.start("archive of a large image", lambda: content.image_archive(layout))
     services = steps.start("service host", lambda image: _start_services(layout, found, image, new_hub), services_image)
     steps.start("engine image", lambda _: content.engine_image(layout, progress), services)
-    steps.start("services", lambda *_: _wait_for_services(found), services, repository, vendor, model)
+    steps.start("services", lambda *_: _wait_for_services(found), services, repository, vendor, model, wide, large)
     steps.finish()
     for surplus in set(machines.existing_nodes(found)) - set(nodes):
         _remove_node(found, surplus)

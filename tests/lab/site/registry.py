@@ -44,10 +44,12 @@ def digests(registry: str = REGISTRY) -> dict[str, str]:
 
 
 def write_lock(target: Path, images: dict[str, str]) -> None:
-    """Write the lock file of a site: the digest of each image by its upstream name."""
+    """Write the lock file of a site: the digest of each image by its upstream name; its models stay."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(target.name + ".new")
-    draft.write_text(yaml.safe_dump({"images": images}, sort_keys=True), encoding="utf-8")
+    known = yaml.safe_load(target.read_text(encoding="utf-8")) if target.is_file() else None
+    text = yaml.safe_dump({**(known or {}), "images": images}, sort_keys=True, default_flow_style=None, width=1000)
+    draft.write_text(text, encoding="utf-8")
     draft.replace(target)
 
 

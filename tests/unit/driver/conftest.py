@@ -50,10 +50,14 @@ FILES_OF_FLEET = ("vault.yml", "vault.pass", "rpm.asc", "docker.asc", "root.pem"
 
 
 def shipped(base: str) -> Data:
-    """Return the site file of a shipped site, or of the fleet of these tests."""
+    """Return the site file of a shipped site, or of the fleet of these tests, without what nobody serves."""
     folder = Path(__file__).parent if base == "fleet" else paths.INVENTORIES / base
     file = folder / ("fleet.yml" if base == "fleet" else "site.yml")
-    return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+    data = dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+    if base == "lab":
+        data["models"] = [model for model in data["models"] if "hosts" not in model]
+        del data["images"]
+    return data
 
 
 class Workshop:

@@ -26,7 +26,10 @@ def test_the_model_is_pinned_to_the_commit_that_the_hub_serves(tmp_path: Path) -
     model = catalog.load().models["lab-tiny-qwen2"]
     build_model(tmp_path)
     store = hub.Store(tmp_path)
-    for source in model.sources.values():
+    assert model.sources.names == ["modelscope", "huggingface"]
+    for name in model.sources.names:
+        source = model.sources.get(name)
+        assert source is not None
         repository = store.get(source.repo)
         assert repository is not None
         assert source.revision == repository.commit

@@ -206,7 +206,7 @@ def test_what_is_not_pinned_is_a_warning(prod: ResolvedSite) -> None:
     assert image.startswith(f"inventories/prod/site.lock: images: no digest of {name}, ")
     assert f'write `images: {{"{name}": "sha256:…"}}`' in image
     assert model.startswith("inventories/prod/site.yml: models.0.source: master of Qwen/Qwen3-235B-A22B is a branch, ")
-    assert "sources.modelscope.revision of qwen3-235b-a22b" in model
+    assert "`provision lock` writes the commit that it is now into site.lock" in model
 
 
 def test_what_is_pinned_is_no_warning(workshop: Workshop, catalog_copy: Path) -> None:

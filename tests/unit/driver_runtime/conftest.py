@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from driver.fleet import Fleet, FleetHost
+from driver.models import unlocked
 from driver.observe import Observation
 
 ROLES = ("npu_driver", "container_image", "inference_service")
@@ -49,6 +50,12 @@ def stubs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask no hub of the world for what the shipped sites have not locked."""
+    monkeypatch.setattr(unlocked, "complete", lambda *_: False)
 
 
 @pytest.fixture(autouse=True)

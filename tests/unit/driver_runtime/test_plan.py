@@ -160,6 +160,24 @@ def test_a_run_takes_the_cluster_of_a_drifting_host_with_it(fleet: Fleet) -> Non
     assert scope(wide.limited("node2", "npu_driver"), found) == (("node2",), ("npu_driver",))
 
 
+def storing(fetch: str = "node1", shared: bool = False, enabled: bool = True) -> dict[str, Any]:
+    """Return what a host wants that stores one model."""
+    model = {"name": "tiny", "path": "/m", "fetch": fetch, "shared": shared}
+    return {"model_store": {"models": [model], "moves": {"enabled": enabled}}}
+
+
+def test_hosts_that_have_a_model_take_part_when_others_lack_it(fleet: Fleet) -> None:
+    names = [f"node{number}" for number in range(1, 8)]
+    hosts = tuple(FleetHost(name, "192.0.2.1", ("model_store",), storing()) for name in names)
+    wide = replace(fleet, hosts=hosts)
+    found = plans.build(wide, seen({"node6": {"model_store": [item("model")]}}), {})
+    assert scope(wide, found)[0] == ("node1", "node2", "node3", "node4", "node6")
+    assert scope(wide.limited("node6,node7"), found)[0] == ("node6", "node7")
+    for alone in (storing(fetch="each"), storing(shared=True), storing(enabled=False)):
+        each = replace(wide, hosts=tuple(replace(host, wanted=alone) for host in hosts))
+        assert scope(each, found)[0] == ("node6",)
+
+
 def test_a_reboot_names_the_services_that_lose_their_cluster(fleet: Fleet) -> None:
     members = {"ray_cluster": {"members": [{"name": "chat"}]}}
     serving = {"inference_service": {"services": [{"name": "chat", "unit": "provision-chat.service"}]}}

@@ -39,9 +39,10 @@ def test_a_long_task_gives_a_sign_of_life_with_its_bytes() -> None:
     clock.now += HEARTBEAT_SECONDS - 5
     board.reported("node1", [Report("f", "weights", 300_000_000, 1_000_000_000)])
     lines.tick()
+    step = "node1: still model_store: Fetch the model (15 s)"
     assert out.getvalue().splitlines() == [
         "[   0.0 s] node1: model_store: started",
-        "[  15.0 s] node1: still model_store: Fetch the model (15 s); 300.0 MB of 1.0 GB (30 %) at 20.0 MB/s, weights",
+        f"[  15.0 s] {step}; 300.0 MB of 1.0 GB (30 %) at 20.0 MB/s, 35 s left, weights",
     ]
 
 

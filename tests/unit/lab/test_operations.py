@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.lab.__main__ import main, parser, table
 from tests.lab.site import command, operations, registry
@@ -110,5 +111,12 @@ def test_children_are_stopped_and_one_with_its_own_session_stays() -> None:
 def test_the_lock_file_of_the_site_has_digests_by_upstream_name(tmp_path: Path) -> None:
     target = tmp_path / "lab" / "site.lock"
     registry.write_lock(target, {"quay.io/ascend/vllm-ascend:v1": "sha256:ab"})
-    assert target.read_text(encoding="utf-8") == "images:\n  quay.io/ascend/vllm-ascend:v1: sha256:ab\n"
+    assert yaml.safe_load(target.read_text(encoding="utf-8")) == {
+        "images": {"quay.io/ascend/vllm-ascend:v1": "sha256:ab"}
+    }
+    target.write_text("images: {}\nmodels: {tiny: {revision: abc}}\n", encoding="utf-8")
+    registry.write_lock(target, {"quay.io/ascend/vllm-ascend:v1": "sha256:cd"})
+    assert yaml.safe_load(target.read_text(encoding="utf-8")) == {
+        "images": {"quay.io/ascend/vllm-ascend:v1": "sha256:cd"}, "models": {"tiny": {"revision": "abc"}},
+    }  # fmt: skip
     assert [file.name for file in target.parent.iterdir()] == ["site.lock"]

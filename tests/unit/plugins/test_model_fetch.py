@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.converge import folder_lock, hub_files, model_client, model_files
+from ansible.module_utils.converge import folder_lock, model_bring, model_client, model_files, model_settle
 from ansible.module_utils.converge.errors import RefusedError
+from ansible.module_utils.converge.model_access import Access, Way
+from ansible.module_utils.converge.model_stage import Stage
 from ansible.module_utils.converge.progress import Progress
 from ansible.module_utils.state import models
-
-from plugins.modules import model_fetch
 
 CONTENT = {"config.json": b"{}", "model-1.safetensors": b"weights" * 100, "sub/vocab.txt": b"a b c"}
 
@@ -40,24 +40,38 @@ def fill(folder: Path, content: dict[str, bytes] = CONTENT) -> None:
 
 
 @pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """A folder without neighbours: models that lie beside each other share what they have in common."""
+    (tmp_path / "alone").mkdir()
+    return tmp_path / "alone"
+
+
+@pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Make the client bring what is missing, and return the list of its calls."""
     calls: list[str] = []
 
-    def client(wanted: dict[str, Any], *_: Any) -> None:
+    def client(wanted: dict[str, Any], names: list[str], stage: Any, _: Way) -> None:
         calls.append(wanted["name"])
-        fill(
-            Path(wanted["path"]),
-            {name: data for name, data in CONTENT.items() if not (Path(wanted["path"]) / name).exists()},
-        )
+        fill(Path(stage.path), {name: data for name, data in CONTENT.items() if not names or name in names})
 
-    monkeypatch.setattr(model_fetch, "download", client)
-    monkeypatch.setattr(model_fetch, "listing", lambda *_: listing())
+    monkeypatch.setattr(model_bring.model_source, "download", client)
     return calls
 
 
+def open_nothing(*_: Any) -> Any:
+    raise AssertionError("nobody is to ask the hub")
+
+
+def fetch(wanted: dict[str, Any], bad: list[str], seconds: float = 60, files: Any = None) -> dict[str, Any]:
+    """Make the model whole, as the module does it on the host that asks the source."""
+    access = Access(open_nothing)
+    done: dict[str, Any] = model_bring.fetch(wanted, listing() if files is None else files, bad, access, seconds)
+    return done
+
+
 def test_a_missing_model_is_fetched_and_written_down(tmp_path: Path, hub: list[str]) -> None:
-    found = model_fetch.fetch(model(tmp_path / "m"), [], 60)
+    found = fetch(model(tmp_path / "m"), [], 60)
     assert (found["files"], found["bytes"], hub) == (3, sum(map(len, CONTENT.values())) + 0, ["tiny"]) or found[
         "files"
     ] == 3
@@ -70,51 +84,51 @@ def test_a_missing_model_is_fetched_and_written_down(tmp_path: Path, hub: list[s
 @pytest.mark.usefixtures("hub")
 def test_only_the_spoilt_file_is_removed(tmp_path: Path) -> None:
     folder = tmp_path / "m"
-    model_fetch.fetch(model(folder), [], 60)
+    fetch(model(folder), [], 60)
     (folder / "model-1.safetensors").write_bytes(b"short")
     before = (folder / "config.json").stat().st_ino
-    found = model_fetch.fetch(model(folder), ["model-1.safetensors"], 60)
+    found = fetch(model(folder), ["model-1.safetensors"], 60)
     assert found["removed"] == ["model-1.safetensors"]
     assert (folder / "config.json").stat().st_ino == before
     assert (folder / "model-1.safetensors").read_bytes() == CONTENT["model-1.safetensors"]
 
 
 def test_a_file_that_was_only_touched_stays_and_the_manifest_is_renewed(tmp_path: Path, hub: list[str]) -> None:
-    model_fetch.fetch(model(tmp_path), [], 60)
+    fetch(model(tmp_path), [], 60)
     hub.clear()
     shard = tmp_path / "model-1.safetensors"
     late = time.time() + 1000
     os.utime(shard, (late, late))
     assert [entry["file"] for entry in models.observe(str(tmp_path))["bad"]] == [shard.name]
     before = shard.stat().st_ino
-    found = model_fetch.fetch(model(tmp_path), [shard.name], 60)
+    found = fetch(model(tmp_path), [shard.name], 60)
     assert (found["removed"], found["bytes"], hub, shard.stat().st_ino) == ([], 0, [], before)
     assert models.observe(str(tmp_path))["complete"]
 
 
 def test_a_bit_that_flipped_under_an_old_time_is_mended(tmp_path: Path, hub: list[str]) -> None:
-    model_fetch.fetch(model(tmp_path), [], 60)
+    fetch(model(tmp_path), [], 60)
     shard = tmp_path / "model-1.safetensors"
     times = (shard.stat().st_atime, shard.stat().st_mtime)
     shard.write_bytes(b"W" + shard.read_bytes()[1:])
     os.utime(shard, times)
-    assert model_fetch.fetch(model(tmp_path), [shard.name], 60)["removed"] == [shard.name]
+    assert fetch(model(tmp_path), [shard.name], 60)["removed"] == [shard.name]
     assert shard.read_bytes() == CONTENT[shard.name]
     assert len(hub) == 2
 
 
 @pytest.mark.usefixtures("hub")
 def test_a_broken_file_that_the_hub_does_not_list_goes_and_a_sound_one_stays(tmp_path: Path) -> None:
-    model_fetch.fetch(model(tmp_path), [], 60)
+    fetch(model(tmp_path), [], 60)
     fill(tmp_path, {"broken.json": b"{", "notes.json": b"{}", "old.safetensors.part": b"x"})
-    found = model_fetch.fetch(model(tmp_path), ["broken.json", "old.safetensors.part", "*.safetensors"], 60)
+    found = fetch(model(tmp_path), ["broken.json", "old.safetensors.part", "*.safetensors"], 60)
     assert sorted(found["removed"]) == ["broken.json", "old.safetensors.part"]
     assert (tmp_path / "notes.json").exists()
 
 
 def test_what_another_host_brought_meanwhile_is_taken_as_it_is(tmp_path: Path, hub: list[str]) -> None:
-    model_fetch.fetch(model(tmp_path), [], 60)
-    assert model_fetch.fetch(model(tmp_path), [], 60) == {}
+    fetch(model(tmp_path), [], 60)
+    assert fetch(model(tmp_path), [], 60) == {}
     assert hub == ["tiny"]
 
 
@@ -122,12 +136,12 @@ def test_a_folder_that_somebody_else_fills_is_waited_for_with_a_limit(
     tmp_path: Path, hub: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folder_lock, "POLL_SECONDS", 0.01)
-    lock = str(tmp_path / model_fetch.LOCK)
+    lock = str(tmp_path / model_bring.LOCK)
     holder = rf"still held by {os.uname().nodename} \(pid {os.getpid()}, since 2"
     with folder_lock.held(lock, 1, lambda _: None), pytest.raises(RefusedError, match=holder):
-        model_fetch.fetch(model(tmp_path), [], 0.05)
+        fetch(model(tmp_path), [], 0.05)
     assert hub == []
-    assert model_fetch.fetch(model(tmp_path), [], 5)["files"] == len(CONTENT)
+    assert fetch(model(tmp_path), [], 5)["files"] == len(CONTENT)
 
 
 def test_the_manifest_stands_in_for_a_hub_without_checksums(tmp_path: Path, progress: Progress) -> None:
@@ -150,31 +164,35 @@ def test_a_docker_that_hangs_ends_the_fetch(
     monkeypatch.setattr(model_client, "LOG_FOLDER", str(tmp_path / "log"))
     monkeypatch.setattr(model_client, "command", lambda *_: (124, "no answer within 60 s"))
     with pytest.raises(RefusedError, match="docker rm --force provision-fetch-tiny: no answer within 60 s"):
-        model_client.download(model(tmp_path), progress, 60)
+        model_client.download(model(tmp_path), [], Stage(str(tmp_path), []), Way(Access(open_nothing), progress, 60))
     monkeypatch.setattr(model_client, "command", lambda *_: (1, "Error: No such container: provision-fetch-tiny"))
     assert model_client.forget(model(tmp_path)) == ""
 
 
-def test_a_hub_that_gives_other_bytes_is_refused_and_they_are_deleted(
-    tmp_path: Path, hub: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hub_that_gives_other_bytes_is_refused_and_they_are_deleted(tmp_path: Path, hub: list[str]) -> None:
     wrong = [{**entry, "sha256": "0" * 64} if entry["path"] == "config.json" else entry for entry in listing()]
-    monkeypatch.setattr(model_fetch, "listing", lambda *_: wrong)
-    with pytest.raises(
-        RefusedError, match=r"after 2 downloads .*config.json: sha256 .*, expected 0000.*Deleted: config.json"
-    ):
-        model_fetch.fetch(model(tmp_path / "m"), [], 60)
+    expected = (
+        r"after 2 downloads modelscope .*its own checksums say: config.json: sha256 .*, expected 0000.*is deleted"
+    )
+    with pytest.raises(RefusedError, match=expected):
+        fetch(model(tmp_path / "m"), [], files=wrong)
+    with pytest.raises(RefusedError, match=r"the checksums of site.lock say.*provision lock --update"):
+        fetch(model(tmp_path / "m", files=wrong), [], files=wrong)
     assert not (tmp_path / "m/config.json").exists()
+    assert not (tmp_path / "m/.provision-parts/config.json").exists()
+    assert (tmp_path / "m/model-1.safetensors").exists()
     assert not (tmp_path / "m/.provision-manifest.json").exists()
-    assert len(hub) == 2
+    assert len(hub) == 4
 
 
 def test_a_full_disk_is_refused_before_the_download(
     tmp_path: Path, hub: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_fetch, "free_bytes", lambda _: 10)
-    with pytest.raises(RefusedError, match=r"has 10 bytes free, expected \d+ for the rest of o/tiny"):
-        model_fetch.fetch(model(tmp_path / "m"), [], 60)
+    monkeypatch.setattr(model_settle, "free_bytes", lambda _: 10)
+    with pytest.raises(
+        RefusedError, match=r"file system of .*/m has 10 bytes free, expected \d+ for .*\(models\[\].path\)"
+    ):
+        fetch(model(tmp_path / "m"), [], 60)
     assert hub == []
 
 
@@ -182,7 +200,7 @@ def test_a_full_disk_is_refused_before_the_download(
 def test_files_that_the_manifest_knows_are_not_read_again(
     tmp_path: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model_fetch.fetch(model(tmp_path), [], 60)
+    fetch(model(tmp_path), [], 60)
     hashed: list[str] = []
     monkeypatch.setattr(model_files, "sha256_of", lambda path: hashed.append(path) or "changed")
     late = time.time() + 10
@@ -195,7 +213,7 @@ def test_files_that_the_manifest_knows_are_not_read_again(
 @pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("change", [{"repo": "o/other"}, {"revision": "v2"}, {"source": "huggingface"}])
 def test_a_manifest_of_another_model_is_not_complete(tmp_path: Path, change: dict[str, str]) -> None:
-    model_fetch.fetch(model(tmp_path), [], 60)
+    fetch(model(tmp_path), [], 60)
     assert not model_files.is_complete(str(tmp_path), model(tmp_path, **change))
 
 
@@ -221,68 +239,93 @@ def test_leftovers_of_clients_are_removed(tmp_path: Path) -> None:
     assert left == ["keep.json"]
 
 
-def test_the_lists_of_both_hubs_are_read() -> None:
-    scope = {
-        "Data": {"Files": [{"Path": "a", "Size": 3, "Sha256": "ab", "Type": "blob"}, {"Path": "d", "Type": "tree"}]}
-    }
-    asked: list[str] = []
-    found = hub_files.listing(model(Path("/m")), lambda url: asked.append(url) or scope)
-    assert found == [{"path": "a", "size": 3, "sha256": "ab", "git_sha1": ""}]
-    assert asked == ["http://hub:8080/api/v1/models/o/tiny/repo/files?Revision=master&Recursive=true"]
-    tree = [
-        {"type": "file", "path": "w", "size": 9, "oid": "p", "lfs": {"oid": "ab", "size": 9}},
-        {"type": "file", "path": "c", "size": 2, "oid": "g"},
-        {"type": "directory", "path": "d"},
-    ]
-    found = hub_files.listing(
-        model(Path("/m"), source="huggingface", endpoint=""), lambda url: asked.append(url) or tree
-    )
-    assert [(entry["path"], entry["sha256"], entry["git_sha1"]) for entry in found] == [("w", "ab", ""), ("c", "", "g")]
-    assert asked[-1] == "https://huggingface.co/api/models/o/tiny/tree/master?recursive=true"
+def test_only_what_a_new_revision_changed_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {"config.json": b"{}", "a.safetensors": b"same" * 100, "b.safetensors": b"old" * 100, "gone.json": b"[]"}
+    new = {"config.json": b"{ }", "renamed.safetensors": old["a.safetensors"], "b.safetensors": b"new" * 100}
+    state = {"content": old}
+    asked: list[list[str]] = []
+
+    def client(_: Any, names: list[str], stage: Any, *__: Any) -> None:
+        asked.append(sorted(names))
+        fill(Path(stage.path), {name: data for name, data in state["content"].items() if not names or name in names})
+
+    def files() -> list[dict[str, Any]]:
+        rows = state["content"].items()
+        return [{"path": name, "size": len(data), "sha256": sha256(data), "git_sha1": ""} for name, data in rows]
+
+    monkeypatch.setattr(model_bring.model_source, "download", client)
+    fetch(model(tmp_path / "m"), [], files=files())
+    (tmp_path / "m/notes.txt").write_text("a person's own")
+    state["content"] = new
+    done = fetch(model(tmp_path / "m", revision="v2"), [], files=files())
+    assert asked == [[], ["b.safetensors", "config.json"]]
+    assert (done["reused"], done["bytes"]) == (1, len(new["config.json"]) + len(new["b.safetensors"]))
+    ours = {model_bring.LOCK, model_files.MANIFEST}
+    assert {path.name for path in (tmp_path / "m").iterdir()} - ours == {*new, "notes.txt"}
+    assert {name: (tmp_path / "m" / name).read_bytes() for name in new} == new
+    beside = fetch(model(tmp_path / "copy", revision="v2"), [], files=files())
+    assert (beside["reused"], beside["bytes"], len(asked)) == (3, 0, 2)
+    assert models.observe(str(tmp_path / "copy"))["verified"]
 
 
-def test_a_model_that_the_hub_does_not_know_is_named() -> None:
-    with pytest.raises(RefusedError, match=r"/o/tiny/repo/files.*no such model"):
-        hub_files.listing(model(Path("/m")), lambda _: {"Message": "no such model"})
-
-
-def test_small_files_of_hugging_face_are_compared_by_gits_id(tmp_path: Path, progress: Progress) -> None:
-    (tmp_path / "c").write_bytes(b"hello\n")
-    entry = {"path": "c", "size": 6, "sha256": "", "git_sha1": "ce013625030ba8dba906f756967f9e9ca394464a"}
-    assert model_files.compare(str(tmp_path), [entry], progress)[1] == []
-    assert model_files.compare(str(tmp_path), [{**entry, "git_sha1": "0"}], progress)[1][0]["file"] == "c"
-
-
-def test_the_client_runs_inside_the_engine_image() -> None:
-    argv = model_client.docker_argv(model(Path("/data/m")))
-    assert argv[:3] == ["docker", "run", "--rm"]
-    assert "type=bind,source=/data/m,target=/model" in argv
-    assert "MODELSCOPE_ENDPOINT=http://hub:8080" in argv
-    assert "MODELSCOPE_DOMAIN=hub:8080" in argv
-    end = ["engine:v1", "modelscope", "download", "--model", "o/tiny", "--revision", "master", "--local_dir", "/model"]
-    assert argv[-len(end) :] == end
-    face = model_client.docker_argv(model(Path("/data/m"), source="huggingface"))
-    assert "HF_ENDPOINT=http://hub:8080" in face
-    assert face[-7:] == ["hf", "download", "o/tiny", "--revision", "master", "--local-dir", "/model"]
-
-
-def test_a_client_that_fails_is_quoted(tmp_path: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_client, "LOG_FOLDER", str(tmp_path / "log"))
-    monkeypatch.setattr(model_client, "forget", lambda _: "")
-    monkeypatch.setattr(model_client, "docker_argv", lambda _: ["sh", "-c", "echo no route to hub; exit 3"])
-    with pytest.raises(
-        RefusedError, match=r"(?s)o/tiny: modelscope ended with code 3; hub http://hub:8080.*no route to hub"
-    ):
-        model_client.download(model(tmp_path), progress, 60)
-
-
-def test_a_client_that_stands_still_is_ended(
-    tmp_path: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch
+def test_what_was_verified_before_an_interruption_is_not_read_again(
+    tmp_path: Path, hub: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_client, "LOG_FOLDER", str(tmp_path / "log"))
-    monkeypatch.setattr(model_client, "STALL_SECONDS", 0.2)
-    monkeypatch.setattr(model_client, "POLL_SECONDS", 0.1)
-    monkeypatch.setattr(model_client, "forget", lambda _: "")
-    monkeypatch.setattr(model_client, "docker_argv", lambda _: ["sleep", "600"])
-    with pytest.raises(RefusedError, match="brought nothing for 0 s and was ended"):
-        model_client.download(model(tmp_path / "m"), progress, 60)
+    broken = [{**entry, "sha256": "0" * 64} if entry["path"] == "config.json" else entry for entry in listing()]
+    with pytest.raises(RefusedError, match="after 2 downloads"):
+        fetch(model(tmp_path / "m"), [], files=broken)
+    seen = models.observe(str(tmp_path / "m"))
+    assert any("begun and not finished" in entry["reason"] for entry in seen["bad"])
+    hashed: list[str] = []
+    real = model_files.sha256_of
+    monkeypatch.setattr(model_files, "sha256_of", lambda path: hashed.append(Path(path).name) or real(path))
+    hub.clear()
+    assert fetch(model(tmp_path / "m"), [])["files"] == len(CONTENT)
+    assert (hashed, hub) == ([], ["tiny"])
+    assert not (tmp_path / "m/.provision-parts").exists()
+
+
+def test_nothing_unverified_is_at_its_final_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def client(_: Any, __: Any, stage: Any, ___: Any) -> None:
+        fill(Path(stage.path), {**CONTENT, "config.json": b"[]"})
+        stage.take()
+        seen.extend(sorted(path.name for path in Path(stage.folder).rglob("*") if "parts" not in str(path)))
+        raise RefusedError("the hub died")
+
+    monkeypatch.setattr(model_bring.model_source, "download", client)
+    with pytest.raises(RefusedError, match="the hub died"):
+        fetch(model(tmp_path / "m"), [])
+    assert seen == [".provision-lock", "model-1.safetensors", "sub", "vocab.txt"]
+
+
+def test_one_file_system_has_to_hold_all_models_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_settle, "free_bytes", lambda _: 1500)
+    model_settle.check_rooms({str(tmp_path / "a"): 1000})
+    with pytest.raises(
+        RefusedError, match=r"system of .*/a, .*/b has 1500 bytes free, expected 2040 .*Nothing was moved"
+    ):
+        model_settle.check_rooms({str(tmp_path / "a"): 1000, str(tmp_path / "b"): 1000, str(tmp_path / "c"): 0})
+
+
+def test_storage_that_is_called_shared_and_is_not_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_bring, "SHARED_SECONDS", 0.1)
+    model_bring.await_writer(model(tmp_path), lambda: True, "node1")
+    with pytest.raises(
+        RefusedError, match=r"does not show o/tiny as node1 left it .*models\[\].shared.*mount the same"
+    ):
+        model_bring.await_writer(model(tmp_path), lambda: False, "node1")
+
+
+def test_a_file_that_has_its_size_before_its_content_is_waited_for(tmp_path: Path) -> None:
+    (entry,) = [entry for entry in listing() if entry["path"] == "config.json"]
+    stage = Stage(str(tmp_path), [entry])
+    staged = tmp_path / ".provision-parts/config.json"
+    staged.write_bytes(b"\0\0")
+    stage.take()
+    assert (staged.exists(), stage.good, stage.faults) == (True, [], [])
+    staged.write_bytes(CONTENT["config.json"])
+    os.utime(staged, (1, 1))
+    stage.take()
+    assert [done["path"] for done in stage.good] == ["config.json"]

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.serving import hub
+from tests.lab.serving import faults, hub
+from tests.lab.serving.faults import Faults
 from tests.lab.serving.model import REPO, build_model
 
 SHARD = "model-00003-of-00004.safetensors"
@@ -28,6 +29,7 @@ class Hub:
 
     root: Path
     port: int
+    faults: Faults
 
     @property
     def model(self) -> Path:
@@ -76,7 +78,7 @@ def running(tmp_path: Path) -> Iterator[Hub]:
     server = hub.make_server(root, "127.0.0.1", 0)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Hub(root, server.server_address[1])
+    yield Hub(root, server.server_address[1], server.faults)
     server.shutdown()
     server.server_close()
     thread.join()
@@ -119,21 +121,11 @@ def test_the_partial_file_of_a_killed_client_is_resumed(
 
 @pytest.mark.parametrize("client", ["modelscope", "hf"])
 def test_a_broken_transfer_is_continued_where_it_broke(
-    running: Hub, tmp_path: Path, client: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    running: Hub, tmp_path: Path, client: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     big = "large.bin"
     (running.model / big).write_bytes(bytes(24 * 1024 * 1024))  # hf keeps what it has in pieces of 10 MiB
-    send, broken = hub.HubHandler._copy, threading.Event()
-
-    def break_once(handler: hub.HubHandler, source: Path, start: int, end: int) -> None:
-        if source.name == big and not broken.is_set():
-            broken.set()
-            send(handler, source, start, end // 2)
-            handler.close_connection = True
-        else:
-            send(handler, source, start, end)
-
-    monkeypatch.setattr(hub.HubHandler, "_copy", break_once)
+    running.faults.set(cut_after=12 * 1024 * 1024, cut_times=1)
     with caplog.at_level(logging.INFO, "hub"):
         done = running.download(client, tmp_path, tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -229,6 +221,7 @@ def test_folders_are_listed_one_level_at_a_time_unless_asked(running: Hub) -> No
 
 def test_it_runs_alone_with_the_standard_library(tmp_path: Path) -> None:
     copy = shutil.copy(hub.__file__, tmp_path / "hub.py")
+    shutil.copy(faults.__file__, tmp_path / "faults.py")
     done = subprocess.run(
         [sys.executable, "-I", "-S", copy, "--help"], capture_output=True, text=True, check=True, cwd=tmp_path
     )

@@ -125,3 +125,27 @@ def test_origin_and_size_are_reported(tmp_path: Path) -> None:
     )
     assert found["files"] == 5
     assert found["bytes"] > 0
+
+
+def test_what_the_lock_wants_and_the_manifest_lacks_is_counted(tmp_path: Path) -> None:
+    whole(tmp_path)
+    manifest = json.loads((tmp_path / models.MANIFEST).read_text(encoding="utf-8"))
+    wanted = manifest["files"]
+    assert models.observe(str(tmp_path), wanted=wanted)["lacks"] == {"files": 0, "bytes": 0}
+    assert models.observe(str(tmp_path))["lacks"] == {"files": 0, "bytes": 0}
+    first, second, *rest = wanted
+    renamed, changed = {**first, "path": "renamed"}, {**second, "sha256": "0" * 64}
+    unknown = [{**entry, "sha256": ""} for entry in rest]
+    found = models.observe(str(tmp_path), wanted=[renamed, changed, *unknown])["lacks"]
+    assert found == {"files": 2, "bytes": second["size"]}  # what has another name only need not be moved
+    missing = models.observe(str(tmp_path / "nowhere"), wanted=wanted)["lacks"]
+    assert missing == {"files": len(wanted), "bytes": sum(entry["size"] for entry in wanted)}
+
+
+def test_a_download_that_was_interrupted_is_named_once(tmp_path: Path) -> None:
+    whole(tmp_path)
+    (tmp_path / models.PARTS).mkdir()
+    (tmp_path / models.PARTS / "model-1.safetensors").write_bytes(b"half")
+    found = models.observe(str(tmp_path))
+    assert found["bad"] == [{"file": models.PARTS, "reason": "left by a download that was interrupted", "bytes": 0}]
+    assert found["files"] == 5

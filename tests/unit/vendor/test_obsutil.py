@@ -11,11 +11,11 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
 from tests.lab.serving import obs
+from tests.lab.serving.faults import Faults
 from tests.lab.vendor import obsutil
 
 SPELLING = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
@@ -29,6 +29,7 @@ class Client:
     home: Path
     bucket: Path
     endpoint: str
+    faults: Faults
 
     def run(self, *words: str, spelling: str = SPELLING, stdin: str = "") -> subprocess.CompletedProcess[str]:
         program = self.home / f"obsutil_linux_{spelling}_5.7.3/obsutil"
@@ -57,7 +58,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
             tar.extractall(home, filter="data")
     with obs.Server(("127.0.0.1", 0), tmp_path / "store", "access", "secret") as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Client(home, bucket, f"http://127.0.0.1:{server.server_address[1]}")
+        yield Client(home, bucket, f"http://127.0.0.1:{server.server_address[1]}", server.faults)
         server.shutdown()
 
 
@@ -164,26 +165,20 @@ def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def test_interrupted_download_is_taken_up_again(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_download_is_taken_up_again(client: Client) -> None:
     client.configure()
     content = bytes(range(256)) * 40
     (client.bucket / "big").write_bytes(content)
 
-    def cut(source: BinaryIO, target: BinaryIO, _length: int) -> None:
-        target.write(source.read(4000))
-        raise ConnectionError("the line is cut")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(obs.shutil, "copyfileobj", cut)
-        done = client.run("cp", "obs://lab/big", "big", "-cpd=points")
-        assert (done.returncode, "unexpected EOF" in done.stdout) == (6, True), done.stdout + done.stderr
+    client.faults.set(cut_after=4000)
+    done = client.run("cp", "obs://lab/big", "big", "-cpd=points")
+    client.faults.clear()
+    assert (done.returncode, "unexpected EOF" in done.stdout) == (6, True), done.stdout + done.stderr
     assert (client.home / "big.obsutil.tmp").read_bytes() == content[:4000]
-    starts: list[int] = []
-    first = obs.Handler._first
-    monkeypatch.setattr(obs.Handler, "_first", lambda self, size: starts.append(first(self, size)) or starts[-1])
+    client.faults.sent.clear()
     assert client.run("cp", "obs://lab/big", "big", "-cpd=points").returncode == 0
     assert (client.home / "big").read_bytes() == content
-    assert starts[-1] == 4000, "only the rest was asked for"
+    assert client.faults.sent == {"big": len(content) - 4000}, "only the rest was asked for"
     assert files(client.home / "points") == []
 
 

@@ -41,6 +41,10 @@ docker info | grep -i 'default runtime'
 docker pull --platform linux/amd64 10.77.0.2:5000/ascend/vllm-ascend:v0.23.0 && docker tag 10.77.0.2:5000/ascend/vllm-ascend:v0.23.0 quay.io/ascend/vllm-ascend:v0.23.0
 #   or: docker pull --platform linux/amd64 quay.io/ascend/vllm-ascend:v0.23.0
 docker image inspect quay.io/ascend/vllm-ascend:v0.23.0 | grep sha256
+# container_image: loaded from an archive; under another name than its own with docker tag
+curl -fL -o image.tar http://10.77.0.2/lab-large-v1.tar
+echo 'f87d7ed71e81636f009251c0f920edaf721f2a617ab245433c750352fe3e29ed  image.tar' | sha256sum -c && docker load -i image.tar
+docker image inspect quay.io/provision-lab/large:v1 | grep sha256
 # model_store: lab-tiny-qwen2, on every host of its services under the same path
 mkdir -p /data/models/tiny-qwen2
 docker run \
@@ -50,6 +54,15 @@ docker run \
   --env MODELSCOPE_ENDPOINT=http://10.77.0.2:8080 \
   --env MODELSCOPE_DOMAIN=10.77.0.2:8080 \
   quay.io/ascend/vllm-ascend:v0.23.0 modelscope download --model provision-lab/tiny-qwen2 --revision 7638d55bac17746fead22b298ba7f51bf3eff0b3 --local_dir /model
+# model_store: lab-wide-qwen2, on every host of its services under the same path
+mkdir -p /data/models/wide-qwen2
+docker run \
+  --rm \
+  --network host \
+  --mount type=bind,source=/data/models/wide-qwen2,target=/model \
+  --env HF_ENDPOINT=http://10.77.0.2:8080 \
+  --env HF_HUB_DISABLE_XET=1 \
+  quay.io/ascend/vllm-ascend:v0.23.0 hf download provision-lab/wide-qwen2 --revision main --local-dir /model
 # ray_cluster chat: the head, before the others; systemd keeps it running as provision-ray-chat.service
 #   inside runs: ray start --head --port=6379 --node-ip-address=10.77.0.11 --include-dashboard=false --disable-usage-stats --block
 docker run \

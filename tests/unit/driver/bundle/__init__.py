@@ -1,0 +1,1 @@
+"""Bundles against real servers and real clients, all on loopback."""

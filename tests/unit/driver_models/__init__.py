@@ -1,0 +1,1 @@
+"""The sources of models, asked by their real clients on servers of these tests."""
