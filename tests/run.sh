@@ -37,7 +37,7 @@ for suite in "$@"; do
       ;;
     situations)
       "$python" -m tests.lab up --hosts "$hosts" --lanes "$lanes"
-      "$python" -m pytest -v -n 4 --dist loadgroup --no-loadscope-reorder tests/situations \
+      "$python" -m pytest -v -n 4 --dist load --maxschedchunk 1 tests/situations \
         --junitxml="$results/situations.xml" || status=1
       files+=("$results/situations.xml")
       ;;

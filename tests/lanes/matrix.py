@@ -32,7 +32,7 @@ def read(files: Iterable[Path]) -> Results:
         for case in ET.parse(file).getroot().iter("testcase"):  # noqa: S314 - our own files
             properties = {one.get("name", ""): one.get("value", "") for one in case.iter("property")}
             bad = any(case.find(tag) is not None for tag in ("failure", "error", "skipped"))
-            name = case.get("name", "").partition("[")[2].rpartition("]")[0].partition("@")[0]
+            name = case.get("name", "").partition("[")[2].rpartition("]")[0]
             if properties.get("lane") == steps.FLEET:
                 found[steps.FLEET, fleet_name(case.get("name", ""))] = FAILED if bad else OK
             elif "step" in properties:

@@ -1,4 +1,4 @@
-"""Hands each situation a host of its lane: one that this process keeps, so that its state is used again."""
+"""Hands each situation a host of its lane; a plain one is kept until the end, so that its state is used again."""
 
 from __future__ import annotations
 
@@ -12,22 +12,33 @@ from .host import Host
 from .schema import DEFAULT_LANE
 
 
-@pytest.fixture(scope="session")
-def host_of() -> Iterator[Callable[[str], Host]]:
-    """Yield a function from a lane to the host of it that this process holds until its end."""
-    kept: dict[str, Host] = {}
-    with contextlib.ExitStack() as holds:
-        lent = contextlib.ExitStack()
+def _host(place: places.Place) -> Host:
+    return Host(place, place.lab / "situations" / place.name)
 
-        def get(lane: str) -> Host:
-            if lane not in kept:
-                if lane != DEFAULT_LANE:  # one host per lane: another process may wait for the one of before
-                    lent.close()
-                    for other in [name for name in kept if name != DEFAULT_LANE]:
-                        del kept[other]
-                place = (holds if lane == DEFAULT_LANE else lent).enter_context(places.held(lane))
-                kept[lane] = Host(place, place.lab / "situations" / place.name)
-            return kept[lane]
+
+@pytest.fixture(scope="session")
+def plain_host() -> Iterator[Callable[[], Host]]:
+    """Yield a function to the plain host that this process holds from its first use until the end of all situations."""
+    kept: list[Host] = []
+    with contextlib.ExitStack() as holds:
+
+        def get() -> Host:
+            if not kept:
+                kept.append(_host(holds.enter_context(places.held(DEFAULT_LANE))))
+            return kept[0]
 
         yield get
-        lent.close()
+
+
+@pytest.fixture
+def host_of(plain_host: Callable[[], Host]) -> Iterator[Callable[[str], Host]]:
+    """Yield a function from a lane to a host of it.
+
+    There is one host per lane: it is given back after each situation, because another process may wait for it.
+    """
+    with contextlib.ExitStack() as lent:
+
+        def get(lane: str) -> Host:
+            return plain_host() if lane == DEFAULT_LANE else _host(lent.enter_context(places.held(lane)))
+
+        yield get

@@ -125,6 +125,8 @@ class Host:
 
     def reach(self, state: State) -> None:
         """Bring the host to *state* with the product itself, unless it is there and nothing on it differs."""
+        # situations follow each other faster than systemd lets a unit be started again and again
+        self.shell("systemctl reset-failed docker.service 2>/dev/null", check=False)
         now = self.shell(f"cat {MARK} 2>/dev/null", check=False)
         if now == state and not self.astray(state):
             return

@@ -14,27 +14,16 @@ import pytest
 from .host import Done, Host, filled
 from .schema import DEFAULT_LANE, STATES, Situation, Step, load
 
-CHUNK = 3
-"""Situations of one state that one process plays in a row before the next free one takes over."""
 
-
-def groups() -> list[Any]:
-    """Return all situations as parameters, in the order of states, each with the group that stays on one host."""
+def in_order() -> list[Any]:
+    """Return all situations as parameters: lanes of one host first, then by state: a state is used again."""
     situations = sorted(
         load(), key=lambda one: (one.lane == DEFAULT_LANE, one.lane, STATES.index(one.state), one.spoils)
     )
-    counts: dict[str, int] = {}
-    found = []
-    for one in situations:
-        group = one.lane
-        if one.lane == DEFAULT_LANE:
-            number = counts[one.state] = counts.get(one.state, -1) + 1
-            group = f"{one.state}-{number // CHUNK}"
-        found.append(pytest.param(one, id=one.slug, marks=pytest.mark.xdist_group(group)))
-    return found
+    return [pytest.param(one, id=one.slug) for one in situations]
 
 
-@pytest.mark.parametrize("situation", groups())
+@pytest.mark.parametrize("situation", in_order())
 def test_situation(
     situation: Situation, host_of: Callable[[str], Host], record_property: Callable[[str, object], None]
 ) -> None:
