@@ -52,6 +52,8 @@ def test_an_engine_that_was_adopted_needs_no_repository() -> None:
     test_docker_engine.test_packages_come_from_dockers_own_repository(Host(), expected)
     with pytest.raises(pytest.fail.Exception, match="the repository's file: expected http://m/docker/linux, found no"):
         test_docker_engine.test_packages_come_from_dockers_own_repository(Host(dpkg="", cat=""), expected)
+    by_hand = Host(dpkg="", cat="", grep="")  # the operator's own entry names it
+    test_docker_engine.test_packages_come_from_dockers_own_repository(by_hand, expected)
 
 
 @pytest.mark.parametrize(("found", "good"), [("28.0.4", True), ("28.0.4+dfsg1", True), ("28.0.5", False)])
