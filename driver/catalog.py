@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from driver import document, paths
+from driver import document, paths, yamlfile
 from driver.catalog_models import Accelerator, Model, Release
 from driver.engine_models import Engine
 from driver.errors import SiteError
@@ -63,9 +63,9 @@ def _entries(folder: Path, model: type[Entry], faults: list[str]) -> dict[str, E
 Document = TypeVar("Document", bound=BaseModel)
 
 
-def parse(file: Path, model: type[Document]) -> Document:
+def parse(file: Path, model: type[Document], most: int = yamlfile.MOST_CHARACTERS) -> Document:
     """Return *file* as *model*; raises SiteError with one line for every fault."""
-    data = document.read(file)
+    data = document.read(file, most)
     name = paths.shown(file)
     jinja = document.jinja_faults(data, name)
     try:

@@ -13,12 +13,12 @@ from driver.faults import Fault, Location
 _JINJA = ("{{", "{%", "{#")
 
 
-def read(file: Path) -> dict[str, Any]:
+def read(file: Path, most: int = yamlfile.MOST_CHARACTERS) -> dict[str, Any]:
     """Return the mapping in *file*; raises SiteError with line and column when it is not one."""
     name = paths.shown(file)
     try:
         with file.open(encoding="utf-8") as stream:
-            data = yamlfile.parse(stream.read(yamlfile.MOST_CHARACTERS + 1))
+            data = yamlfile.parse(stream.read(most + 1), most)
     except (OSError, UnicodeDecodeError) as error:
         raise SiteError(
             f"{name}: found a file that cannot be read ({error}); expected UTF-8 text; make it readable"

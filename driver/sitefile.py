@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from driver import catalog, document, paths
+from driver import catalog, document, paths, yamlfile
 from driver.errors import SiteError
 from driver.faults import Fault, Location, explain
 from driver.repair import VARIANTS, repair, repair_text
@@ -33,9 +33,14 @@ def read_lock(folder: Path) -> tuple[Lock, list[str]]:
     """Return the site.lock of *folder*, empty when there is none, and a line for every fault of it."""
     file = folder / paths.LOCK_FILE
     try:
-        return (catalog.parse(file, Lock) if file.is_file() else Lock()), []
+        return (parse_lock(file) if file.is_file() else Lock()), []
     except SiteError as error:
         return Lock(), list(error.lines)
+
+
+def parse_lock(file: Path) -> Lock:
+    """Return what the lock *file* says; raises SiteError with one line for every fault."""
+    return catalog.parse(file, Lock, yamlfile.MOST_OF_A_LOCK)
 
 
 def read_site(file: Path) -> Reading:

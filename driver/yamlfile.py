@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 MOST_CHARACTERS = 1 << 20
+MOST_OF_A_LOCK = 16 << 20  # it lists every file of every model
 _MOST_VALUES = 200_000
 
 
@@ -37,10 +38,10 @@ class _StrictLoader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(None, None, text, node.start_mark) from error
 
 
-def parse(text: str) -> Any:
+def parse(text: str, most: int = MOST_CHARACTERS) -> Any:
     """Return what *text* says; raises ValueError with what was found, line and column where they are known."""
-    if len(text) > MOST_CHARACTERS:
-        raise ValueError(f"more than {MOST_CHARACTERS} characters; expected a site file; name the right one")
+    if len(text) > most:
+        raise ValueError(f"more than {most} characters; expected a site file; name the right one")
     try:
         data = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - derived from SafeLoader
         if _values(data, {}) > _MOST_VALUES:

@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from driver import paths
@@ -35,10 +36,11 @@ END_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a source may take: to list, and to bring nothing."""
+    """How long a source may take: to list, and to bring nothing; *ended* ends a listing at once."""
 
     list_seconds: float = LIST_SECONDS
     stall_seconds: float = STALL_SECONDS
+    ended: Event = field(default_factory=Event, compare=False)
 
 
 class SourceFailed(TaskFailed):
@@ -74,7 +76,7 @@ PATIENT = Limits()
 
 def listing(where: Place, limits: Limits = PATIENT) -> Listing:
     """Return the files of the model; raises SourceFailed."""
-    answer = _ask({"verb": "list"}, where, limits.list_seconds, None)
+    answer = _ask({"verb": "list"}, where, limits.list_seconds, None, limits.ended)
     files = tuple(File(**entry) for entry in answer["files"])
     return Listing(answer["revision"] or set_id(files), files)
 
@@ -127,11 +129,16 @@ def bytes_below(folder: Path) -> int:
     return total
 
 
-def _ask(job: dict[str, Any], where: Place, seconds: float | None, watched: _Watched | None) -> dict[str, Any]:
-    Path(where.cache).mkdir(parents=True, exist_ok=True)
+def _ask(
+    job: dict[str, Any], where: Place, seconds: float | None, watched: _Watched | None, ended: Event | None = None
+) -> dict[str, Any]:
+    try:
+        Path(where.cache).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise failed(where, SourceError("room", f"{where.cache}: {error.strerror}")) from error
     text = json.dumps({**job, "module": MODULES.get(where.source, where.source), "place": asdict(where)})
     with subprocess.Popen(
-        [sys.executable, "-m", "driver.models.program"],
+        [sys.executable, "-P", "-m", "driver.models.program"],  # -P: what lies in the cache is no module of ours
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -140,7 +147,7 @@ def _ask(job: dict[str, Any], where: Place, seconds: float | None, watched: _Wat
         start_new_session=True,
     ) as process:
         try:
-            out, limited = _watch(process, text.encode(), seconds, watched)
+            out, limited = _watch(process, text.encode(), seconds, watched, ended)
         finally:
             _end(process)
     if limited:
@@ -155,7 +162,11 @@ def _ask(job: dict[str, Any], where: Place, seconds: float | None, watched: _Wat
 
 
 def _watch(
-    process: subprocess.Popen[bytes], given: bytes, seconds: float | None, watched: _Watched | None
+    process: subprocess.Popen[bytes],
+    given: bytes,
+    seconds: float | None,
+    watched: _Watched | None,
+    ended: Event | None,
 ) -> tuple[bytes, str]:
     """Follow the process to its end; return what it said, and why it had to be ended, "" when it ended by itself."""
     limit = time.monotonic() + seconds if seconds else None
@@ -165,6 +176,8 @@ def _watch(
             out, _ = process.communicate(first, timeout=LOOK_SECONDS)
         except subprocess.TimeoutExpired:
             first = None  # Python keeps what is not written yet
+            if ended and ended.is_set():
+                return b"", "stopped"
             if limit and time.monotonic() > limit:
                 return b"", f"no answer within {seconds:.0f} s"
             if watched and watched.stalled():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import yaml
 
-from driver import paths, yamlfile
+from driver import document as documents
+from driver import paths, sitefile, yamlfile
 from driver.errors import ProvisionError, SiteError
 from driver.models.asking import PATIENT, Limits, listing, place
 from driver.models.parts import Listing
@@ -57,9 +62,14 @@ def lock(
     chosen = [model for model in site.models if only is None or model.name in only]
     secrets = Secrets(site.folder, site.secrets, site.vault.model_dump() if site.vault else None)
     asked = [model for model in chosen if model.listable and (update or not model.files)]
-    places = [replace(place(model, secrets), revision=model.requested) for model in asked]
+    places = [replace(place(model, secrets), revision=_revision(model, update)) for model in asked]
+    own = replace(limits, ended=Event())
     with ThreadPoolExecutor(max(len(asked), 1)) as pool:
-        found = list(pool.map(lambda where: _listed(where, limits), places))
+        try:
+            found = list(pool.map(lambda where: _listed(where, own), places))
+        except BaseException:  # Ctrl-C: the threads would wait for the sources first
+            own.ended.set()
+            raise
     answers = dict(zip((model.name for model in asked), found, strict=True))
     entries = {name: answer for name, answer in answers.items() if not isinstance(answer, str)}
     if entries:
@@ -67,6 +77,11 @@ def lock(
         models = {model.name: entry(model, entries[model.name]) for model in known}
         put(site.folder / paths.LOCK_FILE, {"models": models})
     return [_outcome(model, answers.get(model.name)) for model in chosen]
+
+
+def _revision(model: ResolvedModel, update: bool) -> str:
+    """Return what the source is asked for: a commit that is locked stays, also where its files are not known yet."""
+    return model.revision if model.locked and model.requested and not update else model.requested
 
 
 def _listed(where: Any, limits: Limits) -> Any:
@@ -96,7 +111,7 @@ def _outcome(model: ResolvedModel, found: Any) -> Outcome:
     if found is None:
         files, state = model.files, KEPT if model.files else LEFT
         return replace(outcome, state=state, files=len(files), bytes=sum(file.size for file in files))
-    state = RENEWED if model.locked else LOCKED
+    state = RENEWED if model.locked and model.files else LOCKED
     total = sum(file.size for file in found.files)
     return replace(outcome, state=state, revision=found.revision, files=len(found.files), bytes=total)
 
@@ -104,19 +119,41 @@ def _outcome(model: ResolvedModel, found: Any) -> Outcome:
 def put(file: Path, parts: dict[str, dict[str, Any]]) -> None:
     """Put the entries of each of *parts* (models, images) into the lock; everything else in it stays.
 
-    Raises SiteError when it cannot be written.
+    Comments that fill a line move to its top. Raises SiteError when it cannot be written, or could not be read later.
     """
+    draft = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
-        document = yamlfile.parse(file.read_text(encoding="utf-8")) or {} if file.exists() else {}
-        document |= {name: {**document.get(name, {}), **entries} for name, entries in parts.items()}
-        text = yaml.safe_dump(document, sort_keys=True, default_flow_style=None, width=1000, allow_unicode=True)
-        draft = file.with_name(f".{file.name}.{os.getpid()}.new")
-        draft.write_text(HEADER + text, encoding="utf-8")
-        draft.replace(file)
+        with _alone(file):
+            try:
+                draft.write_text(_written(file, parts), encoding="utf-8")
+                sitefile.parse_lock(draft)  # names and sums are as foreign programs told them
+                draft.replace(file)
+            except SiteError as error:
+                raise SiteError(line.replace(draft.name, file.name) for line in error.lines) from error
+            finally:
+                draft.unlink(missing_ok=True)
     except OSError as error:
         raise SiteError(
             f"{paths.shown(file)}: cannot be written ({error.strerror}); expected a file of yours; correct its owner"
         ) from error
+
+
+def _written(file: Path, parts: dict[str, dict[str, Any]]) -> str:
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    known = documents.read(file, yamlfile.MOST_OF_A_LOCK) if before else {}
+    known |= {name: {**(known.get(name) or {}), **entries} for name, entries in parts.items()}
+    comments = [f"{line.strip()}\n" for line in before.splitlines() if line.lstrip().startswith("#")]
+    text = yaml.safe_dump(known, sort_keys=True, default_flow_style=None, width=1000, allow_unicode=True)
+    return HEADER + "".join(line for line in comments if line != HEADER) + text
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Wait until no other run changes the same lock: what that one writes would be lost."""
+    name = hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:16]
+    with (paths.control_dir() / f"{name}.put.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def document(site: ResolvedSite, outcomes: list[Outcome]) -> dict[str, Any]:

@@ -35,7 +35,9 @@ LOOPBACK = str(IPv4Address(socket.INADDR_LOOPBACK))
 TOLD_SECONDS = 10.0
 REACH_SECONDS = 15.0
 TUNNEL_SECONDS = 30.0
-_PROBE = "import socket\nsocket.create_connection(({address!r}, {port}), 3).close()\nprint('reached')\n"
+_CONNECT = "import socket\nto = socket.create_connection(({address!r}, {port}), 3)\n"
+_ASK = "to.sendall(b'GET /status HTTP/1.0\\r\\n\\r\\n')\nassert b' 403 ' not in to.recv(99)\n"
+"""What a member is told without the secret is another refusal; who comes from an unknown address is none."""
 _ALLOCATED = re.compile(r"Allocated port (\d+) for remote forward")
 
 
@@ -52,7 +54,7 @@ def serving(fleet: Fleet, plan: Plan, say: Say) -> Iterator[dict[str, dict[str, 
     sets = [_fetched(model, fleet, say) for model in resolve.load(fleet.folder).models if model.name in wanted]
     if any(changed for _, changed in sets):
         fleets.load(str(fleet.folder))  # renders the checksums that were counted meanwhile
-    hosts = [host for host in fleet.hosts if _models(host) & wanted]
+    hosts = [host for host in fleet.hosts if wanted & _models(host).keys()]
     with ExitStack() as stack:
         port = stack.enter_context(_agent(fleet, hosts, [described for described, _ in sets]))
         yield {VARIABLE: {host: stack.enter_context(way) for host, way in _ways(fleet, hosts, port, say).items()}}
@@ -60,15 +62,17 @@ def serving(fleet: Fleet, plan: Plan, say: Say) -> Iterator[dict[str, dict[str, 
 
 def needed(fleet: Fleet, plan: Plan) -> set[str]:
     """Return the models that this machine has to fetch: those that hosts lack, and that no other host has."""
-    lacking = {change.host for change in plan.changes if change.role == ROLE}
-    asked = {name for host in fleet.hosts if host.name in lacking for name in _models(host)}
-    held = {name for host in fleet.hosts if host.name not in lacking for name in _models(host)}
-    return asked - held
+    lacking = {(change.host, change.after) for change in plan.changes if change.role == ROLE}
+    there = [(name, (host.name, to) in lacking) for host in fleet.hosts for name, to in _models(host).items()]
+    return {name for name, lacks in there if lacks} - {name for name, lacks in there if not lacks}
 
 
-def _models(host: FleetHost) -> set[str]:
+def _models(host: FleetHost) -> dict[str, str]:
+    """Return the models of *host* that this machine fetches, each with what a change says that it has to be."""
     models = host.wanted.get(ROLE, {}).get("models", []) if ROLE in host.roles else []
-    return {str(model["name"]) for model in models if model["fetch"] == CONTROLLER}
+    return {
+        str(model["name"]): f"{model['repo']}@{model['revision']}" for model in models if model["fetch"] == CONTROLLER
+    }
 
 
 def _fetched(model: ResolvedModel, fleet: Fleet, say: Say) -> tuple[dict[str, Any], bool]:
@@ -166,8 +170,10 @@ def agent_folder(site: Path) -> Path:
 def _ways(fleet: Fleet, hosts: list[FleetHost], port: int, say: Say) -> dict[str, Any]:
     """Return, by host, a context that gives the way to this machine: straight where that works, else through SSH."""
     addresses = {host.name: _own_address(host.address) for host in hosts}
+    encrypt = hosts[0].wanted[ROLE]["moves"]["encrypt"]  # the agent shakes no hand without the certificate
+    probe = f"{_CONNECT}{'' if encrypt else _ASK}print('reached')\n"
     jobs = {
-        host: Job((fleet.python, "-I", "-"), _PROBE.format(address=address, port=port).encode())
+        host: Job((fleet.python, "-I", "-"), probe.format(address=address, port=port).encode())
         for host, address in addresses.items()
         if address
     }

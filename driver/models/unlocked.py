@@ -15,6 +15,7 @@ from driver.errors import SiteError
 
 PATIENCE_SECONDS = 60.0
 REMEMBERED_SECONDS = 600.0
+ADVICE = "its files are not known before the host that fetches has listed them; `provision lock` asks again"
 
 
 def complete(name: str, models: tuple[str, ...], say: Callable[[str], None]) -> bool:
@@ -23,8 +24,8 @@ def complete(name: str, models: tuple[str, ...], say: Callable[[str], None]) -> 
     A source that this machine does not reach is a warning, said again and not asked again for some minutes: the host
     that fetches lists the files, then.
     """
-    memory = _memory(name)
-    known = _remembered(memory, models)
+    memory, stamp = _memory(name), _stamp(name, models)
+    known = _remembered(memory, stamp)
     if known is not None:
         for line in known:
             say(line)
@@ -33,22 +34,20 @@ def complete(name: str, models: tuple[str, ...], say: Callable[[str], None]) -> 
     from driver.models import locking
     from driver.models.asking import Limits
 
+    say(f"site.lock: asking the sources of {', '.join(models)}, for {PATIENCE_SECONDS:.0f} s at most")
     try:
         outcomes = locking.lock(resolve.load(name), limits=Limits(list_seconds=PATIENCE_SECONDS), only=models)
     except SiteError as error:  # a token that is not there now is missed by whoever needs it
         say(f"warning: no model was locked: {error}")
         return False
-    lines = [
-        f"warning: {one.sentence()}; its files are not known before the host that fetches has listed them"
-        for one in outcomes
-        if one.state == locking.FAILED
-    ]
-    done = [one for one in outcomes if one.state == locking.LOCKED]
+    lines = [f"warning: {one.sentence()}; {ADVICE}" for one in outcomes if one.state == locking.FAILED]
+    done = [one for one in outcomes if one.state in (locking.LOCKED, locking.RENEWED)]
     for one in done:
         say(f"site.lock: {one.sentence()}")
     for line in lines:
         say(line)
-    _remember(memory, tuple(one.model for one in outcomes if one.state == locking.FAILED), lines)
+    failed = tuple(one.model for one in outcomes if one.state == locking.FAILED)
+    _remember(memory, _stamp(name, failed) if failed else "", lines)
     return bool(done)
 
 
@@ -57,18 +56,24 @@ def _memory(name: str) -> Path:
     return paths.control_dir() / f"unlocked-{hashlib.sha256(folder.encode()).hexdigest()[:16]}.json"
 
 
-def _remembered(memory: Path, models: tuple[str, ...]) -> list[str] | None:
-    """Return what was said when the same models could not be locked a short while ago."""
+def _stamp(name: str, models: tuple[str, ...]) -> str:
+    """Return what tells these models of the site as it is written now from all others."""
+    site = (paths.site_dir(name) / paths.SITE_FILE).read_bytes()
+    return hashlib.sha256(json.dumps(models).encode() + site).hexdigest()
+
+
+def _remembered(memory: Path, stamp: str) -> list[str] | None:
+    """Return what was said when the same models of the same site could not be locked a short while ago."""
     try:
         known: dict[str, Any] = json.loads(memory.read_text(encoding="utf-8"))
         young = 0 <= time.time() - memory.stat().st_mtime < REMEMBERED_SECONDS
-        return list(known["lines"]) if young and known["models"] == list(models) else None
+        return list(known["lines"]) if young and known["stamp"] == stamp else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _remember(memory: Path, models: tuple[str, ...], lines: list[str]) -> None:
+def _remember(memory: Path, stamp: str, lines: list[str]) -> None:
     with suppress(FileNotFoundError):
         memory.unlink()
-    if models:
-        memory.write_text(json.dumps({"models": list(models), "lines": lines}), encoding="utf-8")
+    if stamp:
+        memory.write_text(json.dumps({"stamp": stamp, "lines": lines}), encoding="utf-8")

@@ -67,7 +67,7 @@ class Bringing:
     def known(self, model: Dict[str, Any]) -> List[Dict[str, Any]]:
         """Return the files of *model* as another host or site.lock has them, [] when nobody knows."""
         files = self.given["files"].get(model["name"]) or model.get("files") or []
-        return [{"git_sha1": "", **entry} for entry in files]
+        return list(model_files.of_a_model(model["path"], [{"git_sha1": "", **entry} for entry in files]))
 
     def asked(self, model: Dict[str, Any]) -> List[Dict[str, Any]]:
         """Return the files of *model* as its source has them. Raises RefusedError."""
@@ -141,7 +141,7 @@ class Bringing:
             for model in lacking:
                 how = (self.access(model), self.given["timeout_seconds"])
                 self.keep(model, model_bring.fetch(model, files[model["name"]], self.bad(model), *how))
-        except RefusedError:
+        except Exception:  # whatever it is: they would wait for a day
             model_receive.drop(self.moves, [each["name"] for each in lacking if each["name"] not in self.done])
             raise
 
@@ -197,7 +197,7 @@ def main() -> None:
     steps = {"list": run.list, "prepare": run.prepare, "start": run.start, "bring": run.bring}
     try:
         steps[module.params["step"]]()
-    except RefusedError as error:
+    except (RefusedError, OSError) as error:
         module.fail_json(msg=str(error), fetched=run.fetched, changed=bool(run.fetched))
     for text in run.warnings:
         module.warn(text)

@@ -23,7 +23,7 @@ def held(path: str, timeout_seconds: float, waiting: Callable[[str], None]) -> I
     Raises RefusedError when the time is up, or where the file system has no locks.
     """
     limit = time.monotonic() + timeout_seconds
-    with open(path, "a+", encoding="utf-8") as lock:  # not "w": that would blank the holder's name
+    with _opened(path) as lock:
         while not _taken(lock, path):
             lock.seek(0)
             holder = lock.read().strip() or "another process"
@@ -43,6 +43,20 @@ def held(path: str, timeout_seconds: float, waiting: Callable[[str], None]) -> I
             yield
         finally:
             lock.truncate(0)
+
+
+def _opened(path: str) -> IO[str]:
+    """Open the lock file, never through a link: in a folder of another account it could name any file of root's."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise RefusedError(
+            f"{path} is a symbolic link, expected a file that provision has made, or none. Look who may write to that "
+            "folder, then remove the link and run again."
+        ) from error
+    return os.fdopen(handle, "a+", encoding="utf-8")  # not "w": that would blank the holder's name
 
 
 def _taken(lock: IO[str], path: str) -> bool:

@@ -23,6 +23,7 @@ LOCK = ".provision-lock"
 def files_of(model: Dict[str, Any], access: Access) -> List[HubFile]:
     """Return the files of site.lock, else of the source; with sums of the last manifest where nobody has them."""
     files = [{"git_sha1": "", **entry} for entry in model.get("files") or []] or model_source.listing(model, access)
+    files = model_files.of_a_model(model["path"], files)
     recorded: List[HubFile] = model_files.with_recorded_sums(model["path"], model, files)
     return recorded
 
@@ -103,7 +104,7 @@ def finish(
     """Write the manifest of a whole model and delete what is no part of it; return what was deleted."""
     folder = model["path"]
     Stage(folder, []).close()
-    model_files.remove_leftovers(folder)
+    model_files.remove_leftovers(folder, {entry["path"] for entry in good})
     order = {entry["path"]: number for number, entry in enumerate(files)}
     listed = sorted(good, key=lambda entry: order.get(entry["path"], len(order)))
     model_files.write_manifest(folder, model, listed)

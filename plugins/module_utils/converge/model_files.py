@@ -10,6 +10,7 @@ import time
 from typing import Any, Collection, Dict, List, Optional, Sequence, Tuple
 
 from .download import CHUNK, sha256_of
+from .errors import RefusedError
 from .hub_files import HubFile
 from .progress import Progress
 
@@ -17,6 +18,7 @@ MANIFEST = ".provision-manifest.json"
 # Folder of what has arrived and is not verified, and in it the list of what is.
 PARTS = ".provision-parts"
 VERIFIED = "verified.jsonl"
+OURS = ".provision-"
 # What clients leave behind when they are interrupted.
 LEFTOVER_FOLDERS = ("._____temp",)
 LEFTOVER_ENDINGS = (".incomplete", ".lock")
@@ -84,6 +86,17 @@ def inside(folder: str, relative: str) -> str:
     """Return the path of *relative* in *folder*, "" when it points outside: such a name comes from somebody else."""
     path = os.path.normpath(os.path.join(folder, relative))
     return path if path.startswith(folder.rstrip("/") + "/") else ""
+
+
+def of_a_model(folder: str, files: Sequence[HubFile]) -> List[HubFile]:
+    """Return *files* without those that a host adds to a model: a folder that was uploaded from one has them, too.
+
+    Raises RefusedError for a name that points outside of *folder*.
+    """
+    for entry in files:
+        if not inside(folder, entry["path"]):
+            raise RefusedError(f"the source names a file {entry['path']!r}, which would lie outside of {folder}")
+    return [entry for entry in files if not entry["path"].startswith(OURS)]
 
 
 def compare(
@@ -170,7 +183,9 @@ def read_verified(folder: str) -> Dict[str, str]:
 def note_verified(folder: str, entries: Sequence[Dict[str, Any]]) -> None:
     """Remember that *entries* {path, size, sha256} were compared: a run that goes on need not read them again."""
     os.makedirs(os.path.join(folder, PARTS), mode=0o755, exist_ok=True)
-    with open(os.path.join(folder, PARTS, VERIFIED), "a", encoding="utf-8") as target:
+    path = os.path.join(folder, PARTS, VERIFIED)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+    with os.fdopen(handle, "a", encoding="utf-8") as target:
         for entry in entries:
             written = os.stat(os.path.join(folder, entry["path"])).st_mtime_ns
             target.write(json.dumps([entry["path"], entry["sha256"], entry["size"], written]) + "\n")
@@ -194,14 +209,16 @@ def remove(folder: str, names: List[str]) -> List[str]:
     return removed
 
 
-def remove_leftovers(folder: str) -> None:
-    """Delete what an interrupted client left, so that nobody takes it for a part of the model."""
+def remove_leftovers(folder: str, kept: Collection[str] = ()) -> None:
+    """Delete what an interrupted client left, so that nobody takes it for a part of the model; *kept* are its files."""
     for name in LEFTOVER_FOLDERS:
         shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
     for place in LEFTOVER_PLACES:
         where = os.path.join(folder, place)
         for name in os.listdir(where) if os.path.isdir(where) else []:
-            if name.endswith(LEFTOVER_ENDINGS) and os.path.isfile(os.path.join(where, name)):
+            if os.path.join(place, name) in kept or not name.endswith(LEFTOVER_ENDINGS):
+                continue
+            if os.path.isfile(os.path.join(where, name)):
                 os.unlink(os.path.join(where, name))
 
 
@@ -209,7 +226,10 @@ def write_manifest(folder: str, model: Dict[str, Any], files: List[Dict[str, Any
     """Write what was compared; this is the last step, so a manifest means a whole model."""
     path = os.path.join(folder, MANIFEST)
     content = {key: model[key] for key in ("repo", "revision", "source")}
-    with open(path + ".new", "w", encoding="utf-8") as target:
+    if os.path.lexists(path + ".new"):
+        os.unlink(path + ".new")
+    handle = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    with os.fdopen(handle, "w", encoding="utf-8") as target:
         json.dump({**content, "files": files}, target, indent=1)
         target.flush()
         os.fsync(target.fileno())

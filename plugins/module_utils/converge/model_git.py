@@ -6,10 +6,12 @@ interruption, and each file is linked from the store to its final name.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 from typing import Any, Dict, List, Sequence, Tuple
+from urllib.parse import urlsplit
 
 from .errors import RefusedError
 from .hub_files import HubFile
@@ -24,8 +26,15 @@ GIT_SECONDS = 600.0
 REPOSITORY = ".git-source"
 WANTED = "refs/provision/wanted"
 TOKEN = "PROVISION_GIT_TOKEN"  # noqa: S105 - the name of a variable
-# git and git-lfs run it to ask for a name and a password; the token stays in the environment.
-ASK = '#!/bin/sh\ncase "$1" in Username*) echo oauth2 ;; *) printf "%s\\n" "$' + TOKEN + '" ;; esac\n'
+SERVER = "PROVISION_GIT_SERVER"
+# git and git-lfs run it to ask for a name and a password; the token stays in the environment, and is for one server: a
+# repository may name another one for its large files, and a server may send elsewhere.
+ASK = rf"""#!/bin/sh
+asked=${{1#* for ?*://}}
+asked=${{asked%%[\'\"/]*}}
+[ "${{asked##*@}}" = "${SERVER}" ] || exit 1
+case "$1" in Username*) echo oauth2 ;; *) printf "%s\n" "${TOKEN}" ;; esac
+"""
 _POINTER = re.compile(
     rb"\Aversion https://git-lfs\.github\.com/spec/v\d+\n(?:.*\n)*?oid sha256:([0-9a-f]{64})\n(?:.*\n)*?size (\d+)"
 )
@@ -65,7 +74,7 @@ def download(model: Dict[str, Any], names: Sequence[str], stage: Stage, way: Way
     large = [entry for entry in wanted if entry["sha256"]]
     if large:
         include = [f"--include={','.join(entry['path'] for entry in large)}"] if names else []
-        given = _environment(repository, way.access)
+        given = _environment(model["repo"], repository, way.access)
         argv = ["git", "-C", repository, "lfs", "fetch", *include, "origin", WANTED]
         fault, log = run(Client(model, argv, given), _Store(stage, repository, large), way)
         if fault:
@@ -115,7 +124,8 @@ def _fetch(model: Dict[str, Any], repository: str, access: Access) -> None:
 
 
 def _git(model: Dict[str, Any], repository: str, access: Access, words: List[str]) -> str:
-    code, text = execute(["git", "-C", repository, *words], GIT_SECONDS, _environment(repository, access))
+    given = _environment(model["repo"], repository, access)
+    code, text = execute(["git", "-C", repository, *words], GIT_SECONDS, given)
     if code != 0:
         told = "was ended after its time" if code is None else f"ended with code {code}"
         raise RefusedError(
@@ -125,15 +135,17 @@ def _git(model: Dict[str, Any], repository: str, access: Access, words: List[str
     return text
 
 
-def _environment(repository: str, access: Access) -> Dict[str, str]:
+def _environment(repo: str, repository: str, access: Access) -> Dict[str, str]:
     """Return what keeps git from asking, from smudging, and from reading the settings of an account."""
     given = {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "GIT_CONFIG_NOSYSTEM": "1", "HOME": repository}
     if access.token:
         program = os.path.join(os.path.dirname(repository), ".git-ask")
-        if not os.path.isfile(program):
-            with open(os.open(program, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o700), "w", encoding="ascii") as target:
-                target.write(ASK)
-        given.update({"GIT_ASKPASS": program, TOKEN: access.token})
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(program)
+        with open(os.open(program, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700), "w", encoding="ascii") as target:
+            target.write(ASK)
+        server = urlsplit(repo).netloc.rpartition("@")[2]
+        given.update({"GIT_ASKPASS": program, TOKEN: access.token, SERVER: server})
     return given
 
 

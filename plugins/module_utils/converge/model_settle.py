@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from typing import Any, Dict, List, Sequence
 
@@ -57,6 +58,8 @@ def _reuse(folder: str, missing: List[HubFile], stage: Stage) -> int:
             if entry is None or (place == folder and name == entry["path"]):
                 continue  # what was just found wrong is no source
             target = model_files.inside(stage.path, entry["path"])
+            if place != folder and not _own(os.path.join(place, name)):
+                continue
             if target and not os.path.lexists(target) and _link(os.path.join(place, name), target):
                 count += 1
     return count
@@ -80,6 +83,12 @@ def _link(source: str, target: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _own(path: str) -> bool:
+    """Return whether *path* is a file of our own account: whoever owns another could change it after the comparison."""
+    found = os.lstat(path)
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def lacking_bytes(folder: str, files: List[HubFile]) -> int:

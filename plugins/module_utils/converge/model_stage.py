@@ -28,6 +28,8 @@ class Stage:
         self.good: List[Dict[str, Any]] = []
         self.faults: List[Dict[str, str]] = []
         self._seen: Dict[str, Tuple[int, int]] = {}
+        if os.path.islink(self.path):
+            os.unlink(self.path)  # whoever may write to the model's folder must not choose where root writes
         os.makedirs(self.path, mode=0o755, exist_ok=True)
 
     def take(self, final: bool = False) -> None:
@@ -83,7 +85,7 @@ def place(source: str, target: str, keep: bool) -> None:
     os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
     os.chmod(source, MODE)
     if keep:
-        draft = target + ".part"
+        draft = target + ".incomplete"  # not the name under which hosts receive: that one is written to
         try:
             if os.path.lexists(draft):
                 os.unlink(draft)

@@ -27,10 +27,14 @@ def web_listing(model: Dict[str, Any], access: Access) -> List[HubFile]:
     answer = access.get_json(url)
     entries = answer.get("files") if isinstance(answer, dict) else None
     try:
+        # as find and other tools write them: ./name, and sums in capitals
         found = [
-            {"path": str(entry["path"]), "size": int(entry["size"]), "sha256": str(entry["sha256"]), "git_sha1": ""}
+            {
+                "path": os.path.normpath(str(entry["path"])), "size": int(entry["size"]),
+                "sha256": str(entry["sha256"]).lower(), "git_sha1": "",
+            }
             for entry in entries or []
-        ]
+        ]  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise RefusedError(f"{url}: an entry without path, size or sha256 ({error!r}). {_WANTED}") from error
     if not found or any(len(str(entry["sha256"])) != 64 for entry in found):

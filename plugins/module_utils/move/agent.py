@@ -72,6 +72,8 @@ class Agent:
             if time.monotonic() - told >= STATUS_SECONDS or any(job.changed() for job in self.jobs):
                 told = time.monotonic()
                 self._tell()
+            for job in self.jobs:
+                job.lose_patience(float(self.settings["wait_seconds"]))
             for watch in list(self.watches.values()):
                 watch.look()
             if any(job.state == RECEIVING for job in self.jobs):
@@ -189,7 +191,8 @@ class Agent:
                 LOG.exception("%s", file.path)
                 job.fail(f"{file.path}: {type(error).__name__}: {error}")
             finally:
-                job.active -= 1
+                with self._work:  # a count that is lost would let the next one wait for ever
+                    job.active -= 1
                 if job.ended():
                     self._wake.set()
 

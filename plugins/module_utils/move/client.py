@@ -87,6 +87,14 @@ class Answer:
             return count
         self.late = False
         try:
+            return self._receive(view)
+        except socket.timeout:
+            raise
+        except OSError as error:  # no route any more, a record that cannot be decrypted: the other side's, not ours
+            raise SourceError(str(error) or type(error).__name__) from error
+
+    def _receive(self, view: memoryview) -> int:
+        try:
             return self.sock.recv_into(view)
         except socket.timeout:
             if self._least == 1:

@@ -2,8 +2,9 @@
 
 name, listen, port, secret, members (addresses), rate_limit_mbit, streams, tls {certificate, key} or null, idle_seconds,
 grace_seconds (how long an upstream that was never heard may take to start), give_up_seconds (how long nobody may be
-able to help), stall_seconds (of silence until it is asked why), slow_mbit, look_seconds (how often rates are judged),
-sets [{name, folder, files, mode receive|hold, upstreams, whole, asked}].
+able to help), stall_seconds (of silence until it is asked why), wait_seconds (until a set ends to which nothing comes),
+slow_mbit, look_seconds (how often rates are judged), sets [{name, folder, files, mode receive|hold, upstreams, whole,
+asked}].
 An upstream is {name, address, port?} or {name, url}; `behind: true` marks one further down the line, which is only
 asked for what it already has. `whole` lists paths that need no look; `asked` differs for every request.
 """
@@ -25,6 +26,7 @@ DEFAULTS: Dict[str, Any] = {
     "grace_seconds": 30,
     "give_up_seconds": 120,
     "stall_seconds": 2,
+    "wait_seconds": 86400,
     "slow_mbit": 100,
     "look_seconds": 3,
     "sets": [],

@@ -8,7 +8,7 @@ import os
 import secrets
 import threading
 import time
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 from .errors import MoveError
 
@@ -147,21 +147,23 @@ def size_of(path: str) -> int:
         return -1
 
 
-def checksum(path: str, entry: Dict[str, Any]) -> str:
-    """Return the checksum of the file *path*, of the kind that *entry* names."""
+def checksum(path: str, entry: Dict[str, Any], ended: Callable[[], bool]) -> str:
+    """Return the checksum of the file *path*, of the kind that *entry* names; half a one if *ended* meanwhile."""
     digest = digest_for(entry)
-    feed(digest, path)
+    feed(digest, path, ended)
     return str(digest.hexdigest())
 
 
-def feed(digest: Any, path: str) -> int:
-    """Put the content of *path* into *digest*; return its length."""
+def feed(digest: Any, path: str, ended: Callable[[], bool]) -> int:
+    """Put the content of *path* into *digest*; return its length, less if *ended* meanwhile."""
     buffer = memoryview(bytearray(HASH_CHUNK))
     done = 0
     with open(path, "rb", buffering=0) as source:
         for count in iter(lambda: source.readinto(buffer), 0):
             digest.update(buffer[:count])
             done += count or 0
+            if ended():
+                break
     return done
 
 

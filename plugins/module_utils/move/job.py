@@ -53,6 +53,7 @@ class Job:
         self.left: List[File] = list(self.files) if self.state == RECEIVING else []
         self._began = time.monotonic()
         self._seconds = 0.0
+        self._moved = self._began
         self._told = ""
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -71,6 +72,7 @@ class Job:
     def got(self, name: str, count: int) -> None:
         """Count what *name* sent."""
         self.checking = ""
+        self._moved = time.monotonic()
         with self._lock:
             self.senders[name] = self.senders.get(name, 0) + count
         self.sources.hope()
@@ -153,6 +155,11 @@ class Job:
             for file in self.files:
                 if file.state != WHOLE:
                     file.failed()
+
+    def lose_patience(self, seconds: float) -> None:
+        """End the job when nothing has come for *seconds*: whoever was to have it is alive, and its module is gone."""
+        if time.monotonic() - self._moved > seconds:
+            self.fail(f"nothing has come for {seconds:.0f} s, although {self.current or 'a host'} says that it will")
 
     def stop(self) -> None:
         """End the threads of this job."""

@@ -22,6 +22,7 @@ INDEX = "model.safetensors.index.json"
 WEIGHTS_ENDINGS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 LEFTOVER_ENDINGS = (".incomplete", ".part")
 LEFTOVER_FOLDER = "._____temp"
+OURS = ".provision-"
 PARTS = ".provision-parts"
 """Our own folder of what has arrived and is not verified."""
 TOKENIZERS = (("tokenizer.json",), ("tokenizer.model",), ("vocab.json", "merges.txt"), ("tiktoken.model",))
@@ -72,6 +73,8 @@ def _lacks(wanted: list[Facts], manifest: Facts) -> Facts:
     sums = {entry.get("sha256") for entry in listed.values()}
     found: Facts = {"files": 0, "bytes": 0}
     for entry in wanted:
+        if entry["path"].startswith(OURS):
+            continue  # came along from the host that the source was filled from
         known = listed.get(entry["path"])
         sha256 = entry.get("sha256")
         if known is None or known["size"] != entry["size"] or (sha256 and known.get("sha256") != sha256):

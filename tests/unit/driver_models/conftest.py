@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -32,6 +33,9 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
+LISTED: dict[tuple[object, ...], Listing] = {}
+
+
 @dataclass
 class Servers:
     """The running servers, their switches, and the files that all of them have."""
@@ -45,9 +49,12 @@ class Servers:
         return self.root / "hub" / REPO
 
     def pinned(self, source: str) -> tuple[Place, Listing]:
-        """Return where the model is at its commit, and its files."""
-        place = self.places[source]
-        found = asking.listing(place)
+        """Return where the model is at its commit, and its files: asked once for the same content of the same kind."""
+        place, head = self.places[source], (self.root / "git/small.git/refs/heads/main").read_text(encoding="ascii")
+        sums = tuple(sorted((name, sha256(data).hexdigest()) for name, data in content(self.model).items()))
+        if (source, head, sums) not in LISTED:
+            LISTED[source, head, sums] = asking.listing(place)
+        found = LISTED[source, head, sums]
         return replace(place, revision=found.revision if place.revision else ""), found
 
 
@@ -66,8 +73,8 @@ def write_model(folder: Path, filler: bytes = b"w", size: int = BIG_BYTES) -> No
     (folder / "manifest.json").write_text(json.dumps({"schema": 1, "files": listed}), encoding="utf-8")
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for localhost; return it and its key."""
+def certificate(folder: Path) -> None:
+    """Make a certificate for localhost, and its key."""
     crt, key = folder / "localhost.crt", folder / "localhost.key"
     words = [
         "-x509",
@@ -83,26 +90,36 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     ]
     names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(crt)]
     subprocess.run(["openssl", "req", *words, *names], check=True, capture_output=True)
-    return crt, key
 
 
 def running(server: ThreadingHTTPServer) -> int:
     """Start *server* and return its port."""
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    quick = {"poll_interval": 0.02}  # a shutdown waits for one of these
+    threading.Thread(target=server.serve_forever, kwargs=quick, daemon=True).start()
     return int(server.server_address[1])
 
 
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What every test begins with: the model, its repository of git, and a certificate."""
+    folder = tmp_path_factory.mktemp("begun")
+    certificate(folder)
+    write_model(folder / "hub" / REPO)
+    gitlfs.add(folder / "git", "small", folder / "hub" / REPO)
+    return folder
+
+
 @pytest.fixture
-def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servers]:
+def servers(tmp_path: Path, begun: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servers]:
     monkeypatch.setenv("PROVISION_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    crt, key = certificate(tmp_path)
+    crt, key = (Path(shutil.copy(begun / f"localhost.{end}", tmp_path)) for end in ("crt", "key"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(crt))
-    write_model(tmp_path / "hub" / REPO)
+    for part in ("hub", "git"):
+        shutil.copytree(begun / part, tmp_path / part)
     (tmp_path / "objects").mkdir()
     (tmp_path / "objects/models").symlink_to(tmp_path / "hub")
-    gitlfs.add(tmp_path / "git", "small", tmp_path / "hub" / REPO)
     started = {
         "hub": hub.make_server(tmp_path / "hub", "127.0.0.1", 0),
         "tls": hub.make_server(tmp_path / "hub", "127.0.0.1", 0, crt, key),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +78,18 @@ def loaded(site: Site, source: str, **more: Any) -> Fleet:
     return fleets.load(str(site.folder))
 
 
+LACKING: dict[str, Any] = defaultdict(lambda: {"present": False, "files": 0})
+
+
 def plan_of(fleet: Fleet, *hosts: str) -> Plan:
-    changes = [Change(host, "model_store", "model", None, "x", "not there", False, (), 1) for host in hosts]
+    """Return the plan of a fleet of which *hosts* have nothing of their models, as those hosts would say it."""
+    compare = host_module("compare_model_store")
+    changes = [
+        Change(host.name, "model_store", item["what"], None, item["to"], item["reason"], False, (), 1)
+        for host in fleet.hosts
+        if host.name in hosts
+        for item in compare.compare(host.wanted["model_store"], {"models": LACKING})
+    ]
     return Plan(fleet.name, tuple(host.name for host in fleet.hosts), tuple(changes), (), 1)
 
 
@@ -134,6 +146,16 @@ def test_a_host_that_has_it_makes_the_controller_fetch_nothing(site: Site) -> No
     assert not (site.servers.root / "cache/sets").exists()
 
 
+def test_only_what_hosts_lack_is_fetched(site: Site) -> None:
+    fleet = loaded(site, "git")
+    whole = plan_of(fleet, "node1", "node2")
+    assert origin.needed(fleet, whole) == {"lab-tiny-qwen2"}
+    other = [replace(change, after="lab/other@main") for change in whole.changes]
+    assert origin.needed(fleet, replace(whole, changes=tuple(other))) == set(), "another model is what they lack"
+    mixed = (other[0], whole.changes[1])
+    assert origin.needed(fleet, replace(whole, changes=mixed)) == set(), "node1 has it, and lacks another"
+
+
 def test_a_source_that_fails_ends_the_run_before_a_host_is_touched(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +197,18 @@ def test_a_host_that_does_not_reach_the_controller_gets_it_through_ssh(
     assert (tmp_path / "target" / BIG).read_bytes() == (site.servers.model / BIG).read_bytes()
     left = subprocess.run(["pgrep", "-P", str(os.getpid()), "sleep"], capture_output=True, text=True, check=False)
     assert left.stdout == "", "the forwards have ended with the run"
+
+
+def test_a_host_that_comes_from_another_address_gets_it_through_ssh(
+    site: Site, receiver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    translated = """sed "s/, 3)/, 3, ('127.0.0.9', 0))/" | sh -c "$*\""""
+    ssh(tmp_path, monkeypatch, command=translated, forward=FORWARD)
+    fleet = loaded(site, "git")
+    said: list[str] = []
+    with origin.serving(fleet, plan_of(fleet, "node1", "node2"), said.append) as extra:
+        receive(receiver, fleet, extra["model_store_origins"]["node1"], tmp_path / "target")
+    assert any(line.startswith("node1, node2: do not reach port ") for line in said)
 
 
 def test_no_way_at_all_is_said_with_what_ssh_said(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

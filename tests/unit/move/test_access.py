@@ -94,6 +94,14 @@ def test_encrypted_it_works_as_well(hosts: Make) -> None:
     assert talk_plain(made[0]) == ""
 
 
+@pytest.mark.parametrize("begins_in_days", [-2000, 2000], ids=["clock ahead", "clock behind"])
+def test_hosts_with_a_wrong_clock_are_members_as_well(hosts: Make, begins_in_days: int) -> None:
+    origin, host = line(hosts, {"a": 10}, 1, tls=dict(certificate(begins_in_days)), grace_seconds=1, give_up_seconds=1)
+    origin.start()
+    host.start().done()
+    assert host.holds({"a": 10})
+
+
 def talk_plain(host: Host) -> str:
     try:
         return talk(host, f"GET /status HTTP/1.1\nX-Move-Secret: {SECRET}")

@@ -329,3 +329,56 @@ def test_a_file_that_has_its_size_before_its_content_is_waited_for(tmp_path: Pat
     os.utime(staged, (1, 1))
     stage.take()
     assert [done["path"] for done in stage.good] == ["config.json"]
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize("link", [".provision-lock", ".provision-manifest.json.new", ".provision-parts"])
+def test_a_link_in_a_folder_of_another_account_leads_root_nowhere(tmp_path: Path, link: str) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir() if link == ".provision-parts" else victim.write_text("of root")
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / link).symlink_to(victim)
+    if link == ".provision-lock":
+        with pytest.raises(RefusedError, match=r"\.provision-lock is a symbolic link, expected a file that provision"):
+            fetch(model(tmp_path / "m"), [])
+    else:
+        fetch(model(tmp_path / "m"), [])
+        assert models.observe(str(tmp_path / "m"))["verified"]
+    assert list(victim.iterdir()) == [] if victim.is_dir() else victim.read_text() == "of root"
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_file_of_the_model_with_the_name_of_a_leftover_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CONTENT, "uv.lock", b"version = 1")
+    fetch(model(tmp_path / "m"), [])
+    assert (tmp_path / "m/uv.lock").read_bytes() == b"version = 1"
+    assert models.observe(str(tmp_path / "m"))["bad"] == []
+
+
+def test_what_a_host_adds_to_a_model_is_no_part_of_it(tmp_path: Path) -> None:
+    own = [{"path": name, "size": 1, "sha256": "", "git_sha1": ""} for name in (models.MANIFEST, models.LOCK)]
+    wanted = model(tmp_path / "m", files=[*listing(), *own])
+    assert model_bring.files_of(wanted, Access(open_nothing)) == listing()
+    fill(tmp_path / "m")
+    model_files.write_manifest(str(tmp_path / "m"), wanted, listing())
+    assert models.observe(str(tmp_path / "m"), wanted=wanted["files"])["lacks"] == {"files": 0, "bytes": 0}
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "a/../../evil"])
+def test_a_list_that_points_outside_is_refused_whatever_the_source(tmp_path: Path, name: str) -> None:
+    files = [{"path": name, "size": 1, "sha256": ""}]
+    with pytest.raises(RefusedError, match=r"evil', which would lie outside of"):
+        model_bring.files_of(model(tmp_path / "m", source="obs", files=files), Access(open_nothing))
+
+
+def test_a_file_that_another_account_could_change_later_is_no_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, progress: Progress
+) -> None:
+    fill(tmp_path / "theirs")
+    model_files.write_manifest(str(tmp_path / "theirs"), model(tmp_path / "theirs"), listing())
+    (tmp_path / "m").mkdir()
+    uid = os.geteuid()
+    monkeypatch.setattr(model_settle.os, "geteuid", lambda: uid + 1)
+    assert model_settle.settle(str(tmp_path / "m"), listing(), [], progress).good == []
+    monkeypatch.undo()
+    assert len(model_settle.settle(str(tmp_path / "m"), listing(), [], progress).good) == len(CONTENT)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.converge import model_access, model_receive
+from ansible.module_utils.converge import model_access, model_bring, model_receive
 from ansible.module_utils.converge.errors import RefusedError
 from ansible.module_utils.move import control
 from ansible.module_utils.state import models
@@ -198,6 +198,21 @@ def test_who_waits_hears_of_it_when_the_source_fails_and_may_take_its_place(
     third.run("bring", [receive(second)], files)
     for host in (second, third):
         host.assert_whole(other)
+
+
+def test_who_waits_hears_of_a_disk_that_fails_as_well(hosts: list[Host], monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, _ = hosts
+    files = listed(CONTENT)
+    first.run("prepare", [FETCH], files)
+    second.run("prepare", [receive(first)], files)
+
+    def broken(*_: Any) -> Any:
+        raise OSError(5, "Input/output error", "/data/m/a.safetensors")
+
+    monkeypatch.setattr(model_bring, "fetch", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        first.run("bring", [FETCH], files)
+    assert json.loads(Path(first.state, "agent.json").read_text())["sets"] == []
 
 
 def test_in_a_dry_run_nothing_is_asked_or_written(hosts: list[Host]) -> None:

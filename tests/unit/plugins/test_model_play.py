@@ -69,10 +69,10 @@ class Site:
         (place / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts, "children": group}}))
         return str(place)
 
-    def play(self, *words: str, hub: bool = True, **changes: Any) -> str:
+    def play(self, *words: str, hub: bool = True, book: str = "site", **changes: Any) -> str:
         """Play it in a world of its own and return what Ansible said."""
         ansible = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", self.inventory(**changes)]
-        command = [*ansible, "playbooks/site.yml", "--tags", "model_store", *words]
+        command = [*ansible, f"playbooks/{book}.yml", "--tags", "model_store", *words]
         root = str(self.folder / "hub") if hub else "-"
         spaces = [sys.executable, str(Path(__file__).with_name("spaces.py")), str(self.folder), str(len(NAMES)), root]
         environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "PYTHONPATH": str(ROOT)}
@@ -134,3 +134,15 @@ def test_without_checksums_and_with_one_fork_the_last_host_may_fetch(site: Site)
     found = brought(site.play("--forks", "1", hub=False, source="path", repo="/data/share", fetch="n3"))
     assert found == {"n3": None, "n1": WHOLE, "n2": WHOLE}
     site.assert_whole()
+
+
+def test_only_models_that_provision_brought_are_removed_and_shared_ones_only_from_all_hosts(site: Site) -> None:
+    own, other = site.model("n1"), site.model("n2")
+    for folder in (own, other):
+        shutil.copytree(site.source, folder)
+    (own / ".provision-manifest.json").write_text("{}")
+    site.play("-e", "purge_models=true", "--limit", "n1", hub=False, book="teardown", shared=True)
+    assert own.is_dir()
+    site.play("-e", "purge_models=true", hub=False, book="teardown", shared=True)
+    assert not own.exists()
+    assert {path.name for path in other.iterdir()} == {*CONTENT, "manifest.json"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import subprocess
 import sys
 import tarfile
 import threading
@@ -206,6 +207,13 @@ def test_a_name_that_points_outside_is_never_written(web: Any, tmp_path: Path) -
     assert not (tmp_path / "evil").exists()
 
 
+def test_a_manifest_as_other_tools_write_it_is_understood(web: Any, tmp_path: Path) -> None:
+    rows = [{**entry, "path": f"./{entry['path']}", "sha256": entry["sha256"].upper()} for entry in sums()]
+    (tmp_path / "hub/o/tiny/manifest.json").write_text(json.dumps({"files": rows}))
+    bring(model(tmp_path, source="http", repo=f"{at(web)}/files/o/tiny", revision=""))
+    assert_whole(tmp_path)
+
+
 def test_a_folder_of_the_host_is_copied_and_never_touched(tmp_path: Path) -> None:
     source = fill(tmp_path / "share")
     wanted = model(tmp_path, source="path", repo=str(source), revision="")
@@ -255,6 +263,25 @@ def test_git_lfs_with_a_missing_shard_keeps_what_came(repository: Any, tmp_path:
     repository.faults.clear()
     bring(wanted)
     assert_whole(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("Username for 'http://git.site:3000': ", "oauth2"),
+        ("Password for 'http://oauth2@git.site:3000': ", SECRET),
+        ('Password for "http://oauth2@git.site:3000/o/tiny.git"', SECRET),
+        ("Password for 'http://oauth2@elsewhere.site': ", ""),
+        ("Password for 'http://git.site:3000.elsewhere.site': ", ""),
+        ('Password for "http://oauth2@elsewhere.site/http://git.site:3000"', ""),
+        ("Password for 'http://git.site:3000@elsewhere.site': ", ""),
+    ],
+)
+def test_the_token_of_git_is_told_to_its_server_only(tmp_path: Path, prompt: str, said: str) -> None:
+    given = model_git._environment("http://git.site:3000/o/tiny.git", str(tmp_path / "r"), Access(opener, SECRET))
+    argv = ["sh", given["GIT_ASKPASS"], prompt]
+    done = subprocess.run(argv, env=given, stdout=subprocess.PIPE, text=True, check=False)
+    assert done.stdout.strip() == said
 
 
 def test_a_host_without_git_lfs_says_which_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
