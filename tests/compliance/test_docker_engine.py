@@ -78,7 +78,9 @@ def test_packages_come_from_dockers_own_repository(host: Any, expected: dict[str
         return  # another engine was there, and was adopted: nothing was installed from there
     files = "/etc/apt/sources.list.d/provision-docker.sources /etc/yum.repos.d/provision-docker.repo"
     text = host.run(f"cat {files} 2>/dev/null").stdout
-    others = "grep --recursive --quiet docker /etc/apt/sources.list /etc/apt/sources.list.d /etc/yum.repos.d 2>/dev/null"
+    others = (
+        "grep --recursive --quiet docker /etc/apt/sources.list /etc/apt/sources.list.d /etc/yum.repos.d 2>/dev/null"
+    )
     if not text and host.run(others).rc == 0:
         return  # the same packages by the operator's own entry: adopted as well
     uri = expected["docker_engine_repository"]["uri"]
