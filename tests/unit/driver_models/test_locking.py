@@ -295,7 +295,8 @@ def test_modules_in_the_cache_are_not_run(site: Site) -> None:
 
 
 STOPPED = """
-import sys, threading, _thread
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # children of background jobs ignore it
 from driver.models import asking, locking
 asking.LOOK_SECONDS = 0.05
 site = type("Site", (), {})()

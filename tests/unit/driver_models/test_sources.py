@@ -296,7 +296,7 @@ def test_a_slow_mirror_is_waited_for(servers: Servers, source: str) -> None:
     heard: list[int] = []
     folder, _ = caching.ensure(place, found.files, Limits(stall_seconds=20), heard.append)
     assert (folder / BIG).read_bytes() == (servers.model / BIG).read_bytes()
-    assert len(heard) > 1
+    assert heard, "nothing was told"  # some clients write ten megabytes at once, so it may be only once
     assert heard == sorted(heard), "what is told only grows"
 
 

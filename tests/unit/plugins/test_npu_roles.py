@@ -102,7 +102,9 @@ def test_only_our_own_installation_is_removed(role: str, marks: tuple[str, ...],
     found: Any = NativeEnvironment().from_string(values[f"__{role}_ours"]).render({f"__{role}_owned": seen})
     assert found is ours
     look, say, uninstall, *_ = tasks(role, "remove")
-    assert look["loop"] == [f"{{{{ __{role}_owned_path }}}}", f"{{{{ __{role}_output_path }}}}"]
+    marked, logged, *firmware = look["loop"]
+    assert (marked, logged) == (f"{{{{ __{role}_owned_path }}}}", f"{{{{ __{role}_output_path }}}}")
+    assert firmware == (["{{ __npu_driver_firmware_path }}"] if role == "npu_driver" else [])
     assert (say["when"], uninstall["when"]) == (f"not __{role}_ours", f"__{role}_ours")
 
 

@@ -27,7 +27,13 @@ PACKAGES = {
 }
 SHARDS = {"config.json": b"{}\n", "model.safetensors": bytes(range(256)) * 8000}
 # the tool's own Python packages come from an index, which these tests do not ask
-LAUNCH = ("import sys", "from driver.bundle import wanted", "wanted.pins = lambda: ()", "from driver.cli import main")
+LAUNCH = (
+    "import signal, sys",
+    "signal.signal(signal.SIGINT, signal.default_int_handler)",  # children of background jobs ignore it
+    "from driver.bundle import wanted",
+    "wanted.pins = lambda: ()",
+    "from driver.cli import main",
+)
 ALONE = "\n".join((*LAUNCH, "sys.exit(main())"))
 
 

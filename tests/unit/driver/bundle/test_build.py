@@ -284,7 +284,7 @@ def test_serve_says_what_the_site_file_must_say(site: Small) -> None:
             try:
                 code = process.wait(20)
             finally:
-                process.kill()  # where the tests are a background job, Ctrl-C is ignored
+                process.kill()
     assert str(bundle(site)) in first
     assert second.startswith('bundle: {url: "http://127.0.0.1:')
     assert code == 130
