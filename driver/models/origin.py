@@ -34,7 +34,6 @@ NAME = "controller"
 LOOPBACK = str(IPv4Address(socket.INADDR_LOOPBACK))
 TOLD_SECONDS = 10.0
 REACH_SECONDS = 15.0
-TUNNEL_SECONDS = 30.0
 _CONNECT = "import socket\nto = socket.create_connection(({address!r}, {port}), 3)\n"
 _ASK = "to.sendall(b'GET /status HTTP/1.0\\r\\n\\r\\n')\nassert b' 403 ' not in to.recv(99)\n"
 """What a member is told without the secret is another refusal; who comes from an unknown address is none."""

@@ -23,7 +23,7 @@ from tests.lab.site.layout import SERVICES_ADDRESS, Node
 from tests.lab.site.probes import wait_for_ssh
 from tests.situations import places
 
-from .site import MINUTE, ROOT
+from .site import MINUTE, ROOT, inside
 
 HUB = f"http://{SERVICES_ADDRESS}:8080"
 REPO = "provision-lab/moving"
@@ -140,18 +140,7 @@ class Moving:
 
     def on(self, host: str, command: str, *, check: bool = True) -> str:
         """Run a shell line as root on *host* and return its output."""
-        _, found = places.lab()
-        container = f"provision-lab-{host}"
-        done = subprocess.run(
-            ["docker", "--host", found.url, "exec", "-i", container, "sh", "-c", command],
-            capture_output=True,
-            text=True,
-            timeout=2 * MINUTE,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        assert done.returncode == 0 or not check, f"{host}: {command}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
+        return inside(host, command, check=check)
 
     def remove(self, *hosts: str) -> None:
         """Take the model away from *hosts*, with whatever an earlier run has left there."""

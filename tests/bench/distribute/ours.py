@@ -6,6 +6,7 @@ import hashlib
 import json
 import sys
 import time
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,9 @@ class Struck(Ours):
         super().__init__()
         self.over = False
 
+    @abstractmethod
     def strike(self, lab: Lab) -> bool:
         """Return whether it has happened."""
-        raise NotImplementedError
 
     def done(self, lab: Lab, number: int) -> bool:
         self.over = self.over or self.strike(lab)

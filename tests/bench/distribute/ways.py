@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from . import settings, torrent
@@ -15,7 +16,7 @@ CHECK = "sha256sum --quiet --check ../sums"
 TOOLS = Path(__file__).parent
 
 
-class Way:
+class Way(ABC):
     """One way to move the files. Servers are started first, the clock runs from `begin` on."""
 
     name = ""
@@ -25,15 +26,17 @@ class Way:
         """Return what this machine lacks for it, "" for nothing."""
         return ", ".join(program for program in self.needs if not shutil.which(program))
 
+    @abstractmethod
     def prepare(self, lab: Lab) -> None:
         """Start what serves."""
 
+    @abstractmethod
     def begin(self, lab: Lab, number: int) -> None:
         """Let host *number* receive."""
 
+    @abstractmethod
     def done(self, lab: Lab, number: int) -> bool:
         """Return whether host *number* has verified its files. Raises RuntimeError when it never will."""
-        raise NotImplementedError
 
 
 class Pull(Way):
@@ -42,9 +45,9 @@ class Pull(Way):
     def __init__(self) -> None:
         self.clients: dict[int, Process] = {}
 
+    @abstractmethod
     def script(self, lab: Lab, number: int) -> str:
         """Return the shell line that brings the files into the current folder."""
-        raise NotImplementedError
 
     def begin(self, lab: Lab, number: int) -> None:
         line = f"cd data && {self.script(lab, number)} && {CHECK}"
